@@ -1,0 +1,1 @@
+"""Packets, sessions, rooms and processes; nothing here ever sees a socket."""

@@ -1,0 +1,235 @@
+"""Every setting: one table that serves Python keywords, ``ANYWIRE_...`` environment variables and ``anywire serve`` flags.
+
+Times are in seconds and sizes in bytes. A setting is checked once, here; an unknown or contradictory one is refused by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import warnings
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from .errors import ConfigError
+
+__all__ = ["ENV_PREFIX", "Config", "Setting", "settings_table"]
+
+ENV_PREFIX = "ANYWIRE_"
+
+#: Our transports, and what Socket.IO 0.9 called them.
+_TRANSPORT_NAMES = {
+    "websocket": "websocket",
+    "polling": "polling",
+    "xhr-polling": "polling",
+    "jsonp": "jsonp",
+    "jsonp-polling": "jsonp",
+    "htmlfile": "htmlfile",
+}
+
+Origins = str | Sequence[str] | Callable[[str, Mapping[str, Any]], bool] | None
+Authorization = Callable[[Mapping[str, Any]], bool | str | None | Awaitable[bool | str | None]] | None
+
+
+def _setting(default: Any, help_: str, *, low: float | None = None, high: float | None = None, text: bool = True) -> Any:
+    """A field with its help text and range; ``text`` false for what only Python can say (callables)."""
+    return dataclasses.field(default=default, metadata={"help": help_, "low": low, "high": high, "text": text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """The settings of one server. The help text beside each is its documentation."""
+
+    store: str = _setting("memory", 'where processes meet: "memory" (this process alone) or a Redis URL (redis://, rediss://, unix://)')
+    transports: tuple[str, ...] = _setting(
+        ("websocket", "polling", "jsonp", "htmlfile"),
+        "transports offered, in order of preference; the names of 0.9 (xhr-polling, jsonp-polling) are understood",
+    )
+    authorization: Authorization = _setting(
+        None, "callable(environ) on the handshake: False or a text refuses with 403, None or True admits; may be async", text=False
+    )
+    path: str = _setting("/socket.io/", "URL path that the server answers on")
+    ping_interval: float = _setting(25.0, "seconds between heartbeats", low=0.05, high=3600)
+    ping_timeout: float = _setting(20.0, "seconds that a heartbeat's answer may take", low=0.05, high=3600)
+    upgrade_timeout: float = _setting(10.0, "seconds that a client may take to finish an upgrade", low=0.05, high=600)
+    connect_timeout: float = _setting(45.0, "seconds from the session's opening to its first CONNECT", low=0.05, high=600)
+    max_payload: int = _setting(1_000_000, "bytes of one message or request body from a client", low=128, high=2**30)
+    max_queue_messages: int = _setting(
+        512, "messages that may wait for one slow client; a fast broadcast to a poller queues here too", low=1, high=10**7
+    )
+    max_queue_bytes: int = _setting(16_777_216, "bytes that may wait for one slow client", low=1024, high=2**32)
+    max_socket_backlog: int = _setting(65_536, "unsent bytes in one socket before further messages wait in the queue", low=1024, high=2**30)
+    slow_consumer: str = _setting("close", 'what happens when the queue is full: "close" the session, or "drop" the new message')
+    send_timeout: float = _setting(60.0, "seconds that a client may leave sent bytes unread", low=0.1, high=3600)
+    max_namespaces: int = _setting(32, "namespaces that one client may join", low=1, high=100_000)
+    max_rooms: int = _setting(256, "rooms that one client may be in, per namespace", low=1, high=10**6)
+    max_handler_backlog: int = _setting(1000, "events of one client that may wait for its running handler", low=1, high=10**6)
+    async_handlers: bool = _setting(False, "run the events of one client at the same time instead of in their order")
+    origins: Origins = _setting(
+        None, 'who may connect from another site: nothing (same origin only), a list of origins, "*", or callable(origin, environ)'
+    )
+    credentials: bool = _setting(True, "let cross-origin pages send cookies; not with origins='*'")
+    allowed_hosts: tuple[str, ...] = _setting((), "Host header values that are served; empty: any (set it against DNS rebinding)")
+    trusted_proxies: tuple[str, ...] = _setting((), "addresses or networks whose X-Forwarded-For and -Proto are believed")
+    cookie: str = _setting("", "name of a cookie that holds the session id for sticky balancers; empty: none")
+    cookie_secret: str = _setting("", "secret of Tornado's signed cookies, for signed_cookie()")
+    compression: bool = _setting(True, "gzip polling answers over compression_threshold")
+    compression_threshold: int = _setting(1024, "bytes from which an answer is compressed", low=0, high=2**30)
+    per_message_deflate: bool = _setting(False, "offer permessage-deflate to WebSocket clients that ask for it")
+    per_message_deflate_threshold: int = _setting(1024, "bytes from which a WebSocket message is deflated", low=0, high=2**30)
+    control_rate: float = _setting(100.0, "pings and pongs a second that one WebSocket may send", low=1, high=10**6)
+    body_timeout: float = _setting(20.0, "seconds that a request body may take to arrive", low=0.1, high=3600)
+    serve_client: bool = _setting(True, "serve the browser file at <path>anywire.js and <path>socket.io.js")
+    always_connect: bool = _setting(False, "answer CONNECT before the connect handler ran, so that it can already emit")
+    history: int = _setting(0, "reserved for the delivery of missed messages; 0 is the only value yet", low=0, high=0)
+
+    def __post_init__(self) -> None:
+        """Normalise what has several spellings, then check everything. Raises ConfigError."""
+        put = object.__setattr__
+        put(self, "transports", _transports(self.transports))
+        put(self, "path", "/" + self.path.strip("/") + "/" if self.path.strip("/") else "/")
+        for name in ("allowed_hosts", "trusted_proxies"):
+            put(self, name, _words(name, getattr(self, name)))
+        if isinstance(self.origins, (list, tuple, set, frozenset)):
+            put(self, "origins", tuple(self.origins))
+        for field in dataclasses.fields(self):
+            _check_type(field, getattr(self, field.name))
+            _check_range(field, getattr(self, field.name))
+        self._check_contradictions()
+
+    def _check_contradictions(self) -> None:
+        if self.slow_consumer not in ("close", "drop"):
+            raise ConfigError(f'slow_consumer is {self.slow_consumer!r}; it must be "close" or "drop"')
+        if self.store != "memory" and urlsplit(self.store).scheme not in ("redis", "rediss", "unix"):
+            raise ConfigError('store must be "memory" or a URL that begins with redis://, rediss:// or unix://')
+
+    @classmethod
+    def build(cls, environ: Mapping[str, str] | None = None, **keywords: Any) -> Config:
+        """Settings from ``ANYWIRE_...`` variables of ``environ``, overridden by ``keywords``.
+
+        Raises ConfigError for an unknown name, with the nearest known one.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        for name in keywords:
+            if name not in known:
+                raise ConfigError(_unknown(name, known))
+        values: dict[str, Any] = {}
+        for setting in settings_table():
+            raw = (environ or {}).get(setting.variable)
+            if raw is not None and setting.text:
+                values[setting.name] = setting.parse(raw)
+        values.update(keywords)
+        # "*" cannot go with credentials (browsers refuse it); asking for "*" alone plainly means without them.
+        if values.get("origins") == "*":
+            if values.get("credentials"):
+                raise ConfigError('origins="*" cannot go with credentials=True: name the origins, or set credentials=False')
+            values["credentials"] = False
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table: a setting's name, its environment variable and flag, its type, default and help."""
+
+    name: str
+    variable: str
+    flag: str
+    type: str
+    default: Any
+    help: str
+    text: bool
+
+    def parse(self, raw: str) -> Any:
+        """The value that ``raw`` (from the environment or a flag) says. Raises ConfigError."""
+        if isinstance(self.default, bool):
+            return _parse_bool(self.name, raw)
+        if isinstance(self.default, tuple) or (self.name == "origins" and raw != "*"):
+            return tuple(word for word in raw.replace(",", " ").split())
+        if isinstance(self.default, (int, float)):
+            try:
+                return type(self.default)(raw)
+            except ValueError:
+                raise ConfigError(f"{self.name} must be a number, not {raw[:40]!r}") from None
+        return raw
+
+
+def settings_table() -> tuple[Setting, ...]:
+    """All settings, in the order of :class:`Config`."""
+    return tuple(
+        Setting(
+            field.name,
+            ENV_PREFIX + field.name.upper(),
+            "--" + field.name.replace("_", "-"),
+            str(field.type),
+            field.default,
+            field.metadata["help"],
+            field.metadata["text"],
+        )
+        for field in dataclasses.fields(Config)
+    )
+
+
+def _transports(value: Sequence[str] | str) -> tuple[str, ...]:
+    names: list[str] = []
+    for word in _words("transports", value):
+        if word == "flashsocket":
+            warnings.warn("transport flashsocket is ignored: Flash has left every browser; websocket does its work", stacklevel=5)
+            continue
+        if word not in _TRANSPORT_NAMES:
+            raise ConfigError(_unknown(word, set(_TRANSPORT_NAMES), "transport"))
+        if _TRANSPORT_NAMES[word] not in names:
+            names.append(_TRANSPORT_NAMES[word])
+    if not names:
+        raise ConfigError("transports is empty; name at least one of " + ", ".join(sorted(set(_TRANSPORT_NAMES.values()))))
+    return tuple(names)
+
+
+def _words(name: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(value.replace(",", " ").split())
+    if isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(word, str) for word in value):
+        return tuple(value)
+    raise ConfigError(f"{name} must be a list of texts, not {type(value).__name__}")
+
+
+def _check_type(field: dataclasses.Field[Any], value: Any) -> None:
+    default = field.default
+    if isinstance(default, bool):
+        good = isinstance(value, bool)
+    elif isinstance(default, int):
+        good = isinstance(value, int) and not isinstance(value, bool)
+    elif isinstance(default, float):
+        good = isinstance(value, (int, float)) and not isinstance(value, bool)
+    elif isinstance(default, str):
+        good = isinstance(value, str)
+    elif field.name == "origins":
+        good = value is None or callable(value) or isinstance(value, (str, tuple))
+    elif field.name == "authorization":
+        good = value is None or callable(value)
+    else:
+        good = True
+    if not good:
+        wanted = "a callable" if field.name == "authorization" else type(default).__name__ if default is not None else "text, list or callable"
+        raise ConfigError(f"{field.name} must be {wanted}, not {type(value).__name__}")
+
+
+def _check_range(field: dataclasses.Field[Any], value: Any) -> None:
+    low, high = field.metadata["low"], field.metadata["high"]
+    if low is not None and not low <= value <= high:
+        raise ConfigError(f"{field.name} is {value}; it must be from {low} to {high}")
+
+
+def _parse_bool(name: str, raw: str) -> bool:
+    if raw.lower() in ("1", "true", "yes", "on"):
+        return True
+    if raw.lower() in ("0", "false", "no", "off"):
+        return False
+    raise ConfigError(f"{name} must be true or false, not {raw[:40]!r}")
+
+
+def _unknown(name: str, known: set[str], kind: str = "setting") -> str:
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(sorted(known))
+    return f"unknown {kind} {name[:40]!r}; {hint}"

@@ -1,0 +1,1 @@
+"""The dialects: each is one file and one line in :mod:`.registry`."""

@@ -1,0 +1,127 @@
+"""The contract of a dialect: what a URL means, what bytes mean, who pings. Pure: no clock, no log, no I/O.
+
+How to add one: subclass :class:`Protocol` in a file of its own, add a line to ``registry.PROTOCOLS``, and add its golden vectors
+to ``tests/vectors/``. Nothing outside the file may ask for its name.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ...transports.base import HttpProfile
+from ..errors import HandshakeRefused
+from ..events import Connect, ConnectError, Open, Packet
+
+__all__ = ["Decoder", "Limits", "Located", "Protocol"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of a decoder: sizes in bytes, everything else a count.
+
+    ``max_attachments``: 10 as in socket.io-parser 4.2.6. ``max_depth``: JSON nesting. ``max_packets``: packets in one
+    payload. ``max_namespace``: bytes of a namespace's name. ``max_bytes``: one packet with all its attachments.
+    """
+
+    max_bytes: int = 1_000_000
+    max_packets: int = 1000
+    max_attachments: int = 10
+    max_depth: int = 100
+    max_namespace: int = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """What a URL names: the transport (our own name for it), the session id or None for a handshake, and ``binary``,
+    whether the peer can take raw binary over an HTTP body or frame (false for ``b64=1`` and for script transports)."""
+
+    transport: str
+    sid: str | None
+    binary: bool = True
+
+
+class Decoder(abc.ABC):
+    """Turns one session's incoming data into packets; keeps a packet that waits for its attachments.
+
+    Both methods raise ``errors.ProtocolError``, and nothing else, for any input; after it the decoder is not used again.
+    """
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    def message(self, data: str | bytes) -> Packet | None:
+        """Decode one WebSocket message. None: nothing complete yet."""
+
+    @abc.abstractmethod
+    def payload(self, data: str | bytes) -> list[Packet]:
+        """Decode one request body: ``bytes`` for application/octet-stream, else ``str``."""
+
+    @property
+    @abc.abstractmethod
+    def pending(self) -> bool:
+        """Whether a packet waits for attachments (it must be completed before a deadline)."""
+
+
+class Protocol(abc.ABC):
+    """One dialect. Instances are stateless and shared; everything per session is in its :class:`Decoder`."""
+
+    name: ClassVar[str]
+    profile: HttpProfile
+    #: Who sends the heartbeat's ping: "server" (Engine.IO 4), "client" (Engine.IO 3); 0.9 is "server" on streams only.
+    pinger: ClassVar[str]
+    #: Names of the transports that a session of this dialect may upgrade to.
+    upgrades: ClassVar[tuple[str, ...]] = ()
+    #: Whether the server joins "/" unasked when the session opens (Engine.IO 3, 0.9).
+    auto_connect: ClassVar[bool] = False
+    #: Whether the dialect carries Socket.IO packets; a bare Engine.IO dialect yields ``Message`` only.
+    bare: ClassVar[bool] = False
+
+    @abc.abstractmethod
+    def locate(self, path: str, query: str, base: str) -> Located | None:
+        """Read a request's URL. ``base`` is the configured path (``/socket.io/``). None: not this dialect's.
+
+        Raises ``errors.HandshakeRefused`` when the URL is this dialect's and wrong (unknown transport, two sids).
+        """
+
+    def refusal(self, error: HandshakeRefused, query: str) -> HandshakeRefused:
+        """The error in the form that this dialect's clients understand; Engine.IO's JSON by default."""
+        return error
+
+    @abc.abstractmethod
+    def encode(self, packet: Packet, binary: bool) -> tuple[str | bytes, ...]:
+        """A packet as messages: a text one, followed by one per attachment.
+
+        Each is one WebSocket message, or one unit of :meth:`payload`. ``binary`` false asks for attachments as text. The same
+        values must serve both uses. Raises ``errors.PayloadError`` for what JSON cannot carry.
+        """
+
+    @abc.abstractmethod
+    def payload(self, messages: Sequence[str | bytes]) -> str | bytes:
+        """Join messages from :meth:`encode` into one HTTP body (``bytes``: sent as application/octet-stream)."""
+
+    @abc.abstractmethod
+    def decoder(self, limits: Limits) -> Decoder:
+        """A fresh decoder for one session."""
+
+    def script_body(self, data: str) -> str:
+        """Undo what this dialect's clients do to a payload before they put it in the JSONP form field ``d``."""
+        return data
+
+    def open_packets(self, opened: Open) -> tuple[Packet, ...]:
+        """What the server says first on a new session."""
+        return (opened,)
+
+    def connected(self, namespace: str, sid: str, extra: dict[str, Any] | None = None) -> Connect:
+        """The packet that tells a client that it joined ``namespace`` as ``sid``."""
+        return Connect(namespace, {"sid": sid, **(extra or {})})
+
+    def refused(self, error: ConnectError) -> Packet:
+        """The packet that refuses a namespace."""
+        return error
+
+    def public_sid(self, engine_sid: str, namespace: str, fresh: str) -> str:
+        """The id of a client in a namespace; ``fresh`` is a new random one (dialects whose clients compute it ignore it)."""
+        return fresh
