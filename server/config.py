@@ -48,11 +48,12 @@ class Config:
         "transports offered, in order of preference; the names of 0.9 (xhr-polling, jsonp-polling) are understood",
     )
     authorization: Authorization = _setting(
-        None, "callable(environ) on the handshake: False or a text refuses with 403, None or True admits; may be async", text=False
+        None, "callable(environ) on the handshake: False or a text refuses with 403, None or True admits", text=False
     )
     path: str = _setting("/socket.io/", "URL path that the server answers on")
     ping_interval: float = _setting(25.0, "seconds between heartbeats", low=0.05, high=3600)
     ping_timeout: float = _setting(20.0, "seconds that a heartbeat's answer may take", low=0.05, high=3600)
+    allow_upgrades: bool = _setting(True, "let polling clients move to websocket")
     upgrade_timeout: float = _setting(10.0, "seconds that a client may take to finish an upgrade", low=0.05, high=600)
     connect_timeout: float = _setting(45.0, "seconds from the session's opening to its first CONNECT", low=0.05, high=600)
     max_payload: int = _setting(1_000_000, "bytes of one message or request body from a client", low=128, high=2**30)
@@ -60,7 +61,9 @@ class Config:
         512, "messages that may wait for one slow client; a fast broadcast to a poller queues here too", low=1, high=10**7
     )
     max_queue_bytes: int = _setting(16_777_216, "bytes that may wait for one slow client", low=1024, high=2**32)
-    max_socket_backlog: int = _setting(65_536, "unsent bytes in one socket before further messages wait in the queue", low=1024, high=2**30)
+    max_socket_backlog: int = _setting(
+        65_536, "unsent bytes in one socket before further messages wait in the queue", low=1024, high=2**30
+    )
     slow_consumer: str = _setting("close", 'what happens when the queue is full: "close" the session, or "drop" the new message')
     send_timeout: float = _setting(60.0, "seconds that a client may leave sent bytes unread", low=0.1, high=3600)
     max_namespaces: int = _setting(32, "namespaces that one client may join", low=1, high=100_000)
@@ -68,7 +71,7 @@ class Config:
     max_handler_backlog: int = _setting(1000, "events of one client that may wait for its running handler", low=1, high=10**6)
     async_handlers: bool = _setting(False, "run the events of one client at the same time instead of in their order")
     origins: Origins = _setting(
-        None, 'who may connect from another site: nothing (same origin only), a list of origins, "*", or callable(origin, environ)'
+        None, 'who may connect from other sites: nothing (same origin only), a list of origins, "*", or callable(origin, environ)'
     )
     credentials: bool = _setting(True, "let cross-origin pages send cookies; not with origins='*'")
     allowed_hosts: tuple[str, ...] = _setting((), "Host header values that are served; empty: any (set it against DNS rebinding)")
@@ -111,6 +114,7 @@ class Config:
 
         Raises ConfigError for an unknown name, with the nearest known one.
         """
+        keywords = _from_socketio(keywords)
         known = {field.name for field in dataclasses.fields(cls)}
         for name in keywords:
             if name not in known:
@@ -171,6 +175,32 @@ def settings_table() -> tuple[Setting, ...]:
     )
 
 
+#: python-socketio's keywords under our names, so that an application moves by changing an import.
+_SOCKETIO_NAMES = {
+    "max_http_buffer_size": "max_payload",
+    "http_compression": "compression",
+    "cors_allowed_origins": "origins",
+    "cors_credentials": "credentials",
+}
+#: python-socketio's keywords that have no meaning here.
+_SOCKETIO_IGNORED = frozenset({"async_mode", "logger", "engineio_logger", "monitor_clients", "json", "serializer"})
+
+
+def _from_socketio(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    translated: dict[str, Any] = {}
+    for name, value in keywords.items():
+        if name == "client_manager" and value is not None:
+            raise ConfigError('client_manager is not used here; say where processes meet with store="redis://..."')
+        if name in _SOCKETIO_IGNORED or name == "client_manager":
+            continue
+        if name == "max_http_buffer_size":
+            value = int(value)
+        if name == "cookie" and value is None:
+            value = ""
+        translated[_SOCKETIO_NAMES.get(name, name)] = value
+    return translated
+
+
 def _transports(value: Sequence[str] | str) -> tuple[str, ...]:
     names: list[str] = []
     for word in _words("transports", value):
@@ -211,7 +241,7 @@ def _check_type(field: dataclasses.Field[Any], value: Any) -> None:
     else:
         good = True
     if not good:
-        wanted = "a callable" if field.name == "authorization" else type(default).__name__ if default is not None else "text, list or callable"
+        wanted = {"authorization": "a callable", "origins": "text, list or callable"}.get(field.name, type(default).__name__)
         raise ConfigError(f"{field.name} must be {wanted}, not {type(value).__name__}")
 
 

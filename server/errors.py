@@ -44,6 +44,7 @@ class CloseReason(enum.Enum):
     TOO_BIG = ("message too big", True)
     SLOW_CONSUMER = ("slow consumer", True)
     CONNECT_TIMEOUT = ("connect timeout", True)
+    OVERLOAD = ("too many waiting events", True)
     SHUTDOWN = ("server shutting down", True)
 
     def __init__(self, text: str, come_back: bool) -> None:
@@ -129,8 +130,12 @@ class BadNamespaceError(AnywireError):
     """An operation names a namespace that the server does not have, or a client that is not connected to it."""
 
 
-class TimeoutError(AnywireError):  # noqa: A001 - python-socketio's name
-    """An acknowledgement did not come in time."""
+class TimeoutError(AnywireError):
+    """Acknowledgements or answers did not come in time; ``responses`` holds those that did."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.responses: dict[str, Any] = {}
 
 
 class DisconnectedError(AnywireError):

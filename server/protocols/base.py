@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ...transports.base import HttpProfile
+from ...transports.base import Framing, HttpProfile
 from ..errors import HandshakeRefused
-from ..events import Connect, ConnectError, Open, Packet
+from ..events import Close, Connect, ConnectError, Noop, Open, Packet
 
 __all__ = ["Decoder", "Limits", "Located", "Protocol"]
 
@@ -121,6 +121,13 @@ class Protocol(abc.ABC):
     def refused(self, error: ConnectError) -> Packet:
         """The packet that refuses a namespace."""
         return error
+
+    def farewell(self, framing: Framing, by_client: bool) -> Packet | None:
+        """What the server says last on a carrier: nothing on a WebSocket (its close frame says it), else ``Close``, or
+        ``Noop`` to the poll of a client that closed by itself (engine.io, lib/transports/polling.ts)."""
+        if framing in (Framing.FRAME, Framing.FRAME_DEFLATED):
+            return None
+        return Noop() if by_client else Close()
 
     def public_sid(self, engine_sid: str, namespace: str, fresh: str) -> str:
         """The id of a client in a namespace; ``fresh`` is a new random one (dialects whose clients compute it ignore it)."""

@@ -1,0 +1,500 @@
+"""``Server``: the public API, in the shape of python-socketio's ``AsyncServer``.
+
+What only sends (``emit``, ``enter_room``, ``disconnect``...) does its work when it is called and returns something that may be awaited:
+plain handlers call it, async handlers await it. Awaiting tells that a large broadcast has been written.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tornado.web import decode_signed_value
+
+from .backplane.base import Backplane
+from .backplane.memory import MemoryBackplane
+from .backplane.redis import RedisBackplane
+from .cluster import Cluster, LocalOperations
+from .config import Config
+from .dispatch import Clients, Dispatcher
+from .endpoint import Endpoint
+from .errors import BadNamespaceError, CloseReason, ConfigError, DisconnectedError, PayloadError, TimeoutError
+from .events import Disconnect, Event, Packet
+from .hub import Socket, node_of
+from .namespace import Handler, Handlers, Namespace, NamespaceSpec
+from .outgoing import Outgoing
+from .protocols.registry import PROTOCOLS
+from .session import Session
+from .tasks import SETTLED
+
+__all__ = ["RemoteSocket", "Server"]
+
+log = logging.getLogger("anywire.server")
+
+#: Events that mean something to clients' own libraries and are never the application's (socket.io, lib/socket.ts).
+_RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
+Targets = str | Iterable[str] | None
+#: What the sending methods return: already done, or about to be.
+Sent = Awaitable[None]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSocket:
+    """A client as :meth:`Server.fetch_sockets` sees it, on whichever process it is."""
+
+    sid: str
+    rooms: tuple[str, ...]
+    data: dict[str, Any]
+    transport: str
+    node: str
+
+
+class Server(Endpoint):
+    """A real-time server. Settings are those of :class:`anywire.Config`, as keywords or as ``ANYWIRE_...`` variables.
+
+    python-socketio's own keywords are understood. Raises ConfigError for an unknown or contradictory setting.
+    """
+
+    _protocols = PROTOCOLS
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(Config.build(os.environ, **settings))
+        config = self.config
+        self.handlers = Handlers()
+        self._dispatcher = Dispatcher(config, self._hub, self.handlers, self._runner)
+        self._local = LocalOperations(self._hub, config.max_rooms, config.per_message_deflate_threshold, self._kick)
+        self._cluster = Cluster(self._hub, _backplane(config), self._local)
+        self._outgoing_hooks: list[Callable[..., Any]] = []
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Make ready in the running loop and join the other processes. A Redis that is away does not stop the start."""
+        await super().start()
+        await self._cluster.backplane.start(self._hub.node, self._cluster.on_message)
+
+    async def shutdown(self, grace: float = 5.0) -> None:
+        """End: accept nothing new, tell every client to come back, give them and running handlers ``grace`` seconds."""
+        await super().shutdown(grace)
+        await self._cluster.backplane.stop()
+
+    def attach(self, app: Any, socketio_path: str | None = None) -> None:
+        """Mount the server in a running Tornado application; the same as a route to :attr:`router`."""
+        path = self.config.path if socketio_path is None else f"/{socketio_path.strip('/')}/"
+        if path != self.config.path:
+            raise ConfigError(f"the server answers on {self.config.path}; give Server(path={path!r}) to change it")
+        app.add_handlers(r".*", [(path.replace(".", r"\.") + ".*", self.router)])
+
+    # -- handlers ---------------------------------------------------------------------------------------------------
+
+    def on(self, event: str, handler: Handler | None = None, namespace: NamespaceSpec | None = None) -> Any:
+        """Register a handler, directly or as a decorator.
+
+        ``event`` "*" takes all events without a handler, and gets the event's name first. ``namespace`` may be a name, "*" for all
+        others, a compiled pattern or a test; handlers of the last three get the namespace's name before the sid.
+        """
+
+        def register(function: Handler) -> Handler:
+            self.handlers.add(event, function, "/" if namespace is None else namespace)
+            return function
+
+        return register if handler is None else register(handler)
+
+    def event(self, *args: Any, **kwargs: Any) -> Any:
+        """Register a handler under its function's name: ``@sio.event`` or ``@sio.event(namespace="/chat")``."""
+        if len(args) == 1 and callable(args[0]) and not kwargs:
+            return self.on(args[0].__name__, args[0])
+        return lambda function: self.on(function.__name__, function, *args, **kwargs)
+
+    def register_namespace(self, namespace_handler: Namespace) -> None:
+        """Register a class-based namespace."""
+        self.handlers.add_class(namespace_handler)
+        namespace_handler._server = self
+
+    def use(self, function: Handler | None = None, *, namespace: NamespaceSpec = "/") -> Any:
+        """Register middleware for connections: ``function(sid, environ, auth)`` runs before the connect handler.
+
+        It refuses by returning False or raising :class:`ConnectionRefusedError`.
+        """
+        return self._middleware(function, namespace, events=False)
+
+    def use_event(self, function: Handler | None = None, *, namespace: NamespaceSpec = "/") -> Any:
+        """Register middleware for events: ``function(sid, event, args)`` runs before the handler.
+
+        What it returns, unless None, replaces ``args``; raising anything drops the event and logs it.
+        """
+        return self._middleware(function, namespace, events=True)
+
+    def _middleware(self, function: Handler | None, namespace: NamespaceSpec, events: bool) -> Any:
+        def register(middleware: Handler) -> Handler:
+            self.handlers.add_middleware(middleware, namespace, events)
+            return middleware
+
+        return register if function is None else register(function)
+
+    def on_outgoing(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Register a hook for every event sent from this process: ``function(event, args, to, namespace)``, a plain function."""
+        self._outgoing_hooks.append(function)
+        return function
+
+    # -- sending ----------------------------------------------------------------------------------------------------
+
+    def emit(
+        self,
+        event: str,
+        data: Any = None,
+        to: Targets = None,
+        room: Targets = None,
+        skip_sid: Targets = None,
+        namespace: str | None = None,
+        callback: Callable[..., Any] | None = None,
+        ignore_queue: bool = False,
+        *,
+        skip_room: Targets = None,
+        volatile: bool = False,
+    ) -> Sent:
+        """Send an event to a client, to one or more rooms, or to everyone in the namespace.
+
+        ``data``: a tuple is several arguments, None is none; bytes anywhere inside travel as binary. ``skip_sid`` and
+        ``skip_room`` leave clients out. ``callback`` is called with the arguments of each acknowledgement. ``ignore_queue`` keeps it to this
+        process. ``volatile`` messages are dropped for a client that cannot take them now. Raises PayloadError and
+        BadNamespaceError at once.
+        """
+        namespace = namespace or "/"
+        args = () if data is None else data if type(data) is tuple else (data,)
+        target = to if to is not None else room
+        self._check_emit(event, args, target, namespace)
+        if callback is not None:
+            return self._emit_asking(event, args, target, namespace, callback)
+        members = self._hub.namespaces.get(namespace)
+        if type(target) is str and skip_sid is None and skip_room is None:
+            socket = members.sockets.get(target) if members is not None else None
+            if socket is not None and members is not None and target not in members.rooms:
+                socket.send(Outgoing(Event(namespace, event, args), volatile, self.config.per_message_deflate_threshold))
+                return SETTLED
+        rooms, skip_sids, skip_rooms = _names(target), _names(skip_sid) or [], _names(skip_room) or []
+        packet = Event(namespace, event, args)
+        outgoing = Outgoing(packet, volatile, self.config.per_message_deflate_threshold)
+        outgoing.messages(self._protocols[0], True)  # what cannot be encoded is refused before anyone gets it
+        written = self._hub.fan_out(self._hub.select(namespace, rooms, skip_sids, skip_rooms), outgoing)
+        if not ignore_queue and not self._cluster.alone:
+            self._cluster.publish(
+                "emit", namespace=namespace, event=event, args=list(args), rooms=rooms, skip_sids=skip_sids,
+                skip_rooms=skip_rooms, volatile=volatile, ack=None, timeout=None,
+            )  # fmt: skip
+        return SETTLED if written is None else written
+
+    def send(self, data: Any, to: Targets = None, room: Targets = None, **options: Any) -> Sent:
+        """Send the event ``message``; the options are those of :meth:`emit`."""
+        return self.emit("message", data, to, room, **options)
+
+    async def call(
+        self,
+        event: str,
+        data: Any = None,
+        to: Targets = None,
+        sid: str | None = None,
+        namespace: str | None = None,
+        timeout: float = 60,
+        ignore_queue: bool = False,
+    ) -> Any:
+        """Send an event and wait for its acknowledgement.
+
+        To one client: returns its value (None, one value, or a tuple of several). To a room: returns a dictionary sid -> value
+        of all its clients, on all processes. Raises TimeoutError after ``timeout`` seconds (for a room its ``responses`` holds what
+        came), DisconnectedError when the client leaves first, BadNamespaceError when it is not there.
+        """
+        target = to if to is not None else sid
+        if target is None:
+            raise ValueError("call() needs to= or sid=: a client, or a room")
+        namespace = namespace or "/"
+        args = () if data is None else data if type(data) is tuple else (data,)
+        self._check_emit(event, args, target, namespace)
+        single = isinstance(target, str) and (sid is not None or node_of(target) is not None)
+        answers, complete = await self._gather(event, args, _names(target), namespace, timeout, single, ignore_queue)
+        if single:
+            if not answers:
+                raise TimeoutError(f"no acknowledgement of {event!r} within {timeout} seconds")
+            if answers[0][1] is None:
+                raise DisconnectedError(f"the client disconnected before it acknowledged {event!r}")
+            return _value(answers[0][1])
+        responses = {client: _value(values) for client, values in answers if values is not None}
+        if not complete:
+            error = TimeoutError(f"{len(responses)} clients acknowledged {event!r} within {timeout} seconds, others did not")
+            error.responses = responses
+            raise error
+        return responses
+
+    async def _gather(
+        self, event: str, args: tuple[Any, ...], rooms: list[str] | None, namespace: str, timeout: float, single: bool, local: bool
+    ) -> tuple[list[tuple[str, tuple[Any, ...] | None]], bool]:
+        """Ask local clients and other nodes; the answers, and whether all came in time."""
+        packet = Event(namespace, event, args)
+        sockets = self._hub.select(namespace, rooms)
+        if single:
+            sockets = sockets[:1]
+        id_, gathered = self._cluster.ask()
+        body = {
+            "namespace": namespace, "event": event, "args": list(args), "rooms": rooms, "skip_sids": [], "skip_rooms": [],
+            "volatile": False, "ack": id_, "timeout": float(timeout),
+        }  # fmt: skip
+        others = 0
+        if single and not sockets and rooms:
+            node = node_of(rooms[0])
+            others = 1
+            if local or node in (None, self._hub.node) or not await self._cluster.send(node or "", "emit", **body):
+                raise BadNamespaceError(f"{rooms[0]!r} is not connected to namespace {namespace!r}")
+        elif not single and not local and not self._cluster.alone:
+            others = await self._cluster.others()
+            self._cluster.publish("emit", **body)
+        gathered.nodes, gathered.clients = others, len(sockets)
+        for socket in sockets:
+            self._local.ask(socket, packet, timeout, lambda values, sid=socket.sid: gathered.answer((sid, values)))  # type: ignore[misc]
+        gathered.check()
+        complete = await self._cluster.answers(id_, gathered, timeout)
+        return gathered.answers, complete
+
+    def _emit_asking(
+        self, event: str, args: tuple[Any, ...], target: Targets, namespace: str, callback: Callable[..., Any]
+    ) -> Coroutine[Any, Any, None]:
+        """Emit with a callback for each acknowledgement. Local clients are asked now; others by a task."""
+        rooms = _names(target)
+        sockets = self._hub.select(namespace, rooms)
+
+        def answered(values: tuple[Any, ...] | None) -> None:
+            if values is not None:
+                result = callback(*values)
+                if isinstance(result, Coroutine):
+                    self._runner().run(result, _log_callback)
+
+        packet = Event(namespace, event, args)
+        for socket in sockets:
+            self._local.ask(socket, packet, 3600.0, answered)
+        if not self._cluster.alone and not (sockets and isinstance(target, str) and sockets[0].sid == target):
+            self.start_background_task(self._ask_others, event, args, rooms, namespace, answered)
+        return SETTLED
+
+    async def _ask_others(
+        self,
+        event: str,
+        args: tuple[Any, ...],
+        rooms: list[str] | None,
+        namespace: str,
+        answered: Callable[[tuple[Any, ...] | None], None],
+    ) -> None:
+        id_, gathered = self._cluster.ask()
+        gathered.nodes = await self._cluster.others()
+        self._cluster.publish(
+            "emit", namespace=namespace, event=event, args=list(args), rooms=rooms, skip_sids=[], skip_rooms=[],
+            volatile=False, ack=id_, timeout=60.0,
+        )  # fmt: skip
+        await self._cluster.answers(id_, gathered, 60.0)
+        for _, values in gathered.answers:
+            answered(values)
+
+    def _check_emit(self, event: Any, args: tuple[Any, ...], target: Any, namespace: str) -> None:
+        if type(event) is not str or event in _RESERVED:
+            if not isinstance(event, str):
+                raise PayloadError(f"an event's name is a str, not {type(event).__name__}")
+            raise PayloadError(f"the event name {event!r} is reserved; choose another")
+        if not self.handlers.accepts(namespace):
+            raise BadNamespaceError(f"namespace {namespace!r} has no handler; register one, or did you mean another?")
+        for hook in self._outgoing_hooks:
+            hook(event, args, target, namespace)
+
+    # -- rooms ------------------------------------------------------------------------------------------------------
+
+    def enter_room(self, sid: str, room: str, namespace: str | None = None) -> Sent:
+        """Put a client into a room, on whichever process it is. Raises BadNamespaceError when it is not connected."""
+        return self._move("join", sid, room, namespace or "/")
+
+    def leave_room(self, sid: str, room: str, namespace: str | None = None) -> Sent:
+        """Take a client out of a room, on whichever process it is."""
+        return self._move("leave", sid, room, namespace or "/")
+
+    def _move(self, kind: str, sid: str, room: str, namespace: str) -> Sent:
+        if not isinstance(room, str) or not room:
+            raise ValueError(f"a room's name is a non-empty str, not {room!r}")
+        socket = self._hub.find(sid, namespace)
+        if socket is None:
+            return self._at_home(sid, namespace, kind, namespace=namespace, room=room, sids=[sid], rooms=None, skip_sids=[])
+        if kind == "join":
+            self._local.join(socket, room)
+        else:
+            self._hub.leave(socket, room)
+        return SETTLED
+
+    def _at_home(self, sid: str, where: str, kind: str, **body: Any) -> Sent:
+        """Have another node do it; raises BadNamespaceError at once when the sid is not another node's."""
+        telling = self._cluster.tell_home(sid, kind, **body)
+        if telling is None:
+            raise BadNamespaceError(f"{sid!r} is not connected to namespace {where!r}")
+
+        return telling
+
+    def close_room(self, room: str, namespace: str | None = None) -> Sent:
+        """Empty a room, on all processes."""
+        namespace = namespace or "/"
+        for socket in self._hub.select(namespace, [room]):
+            self._hub.leave(socket, room)
+        self._cluster.publish("close_room", namespace=namespace, room=room)
+        return SETTLED
+
+    def rooms(self, sid: str, namespace: str | None = None) -> list[str]:
+        """The rooms of a client of this process, its own (named by its sid) first."""
+        socket = self._hub.get(sid, namespace or "/")
+        return [sid, *sorted(socket.rooms or ())]
+
+    def sockets_join(self, rooms: Targets, to: Targets = None, namespace: str | None = None, skip_sid: Targets = None) -> Sent:
+        """Put all clients of ``to`` (None: of the namespace) into ``rooms``, on all processes."""
+        return self._move_many("join", rooms, to, namespace or "/", skip_sid)
+
+    def sockets_leave(self, rooms: Targets, to: Targets = None, namespace: str | None = None, skip_sid: Targets = None) -> Sent:
+        """Take all clients of ``to`` out of ``rooms``, on all processes."""
+        return self._move_many("leave", rooms, to, namespace or "/", skip_sid)
+
+    def _move_many(self, kind: str, rooms: Targets, to: Targets, namespace: str, skip_sid: Targets) -> Sent:
+        chosen, skipped = _names(to), _names(skip_sid) or []
+        for room in _names(rooms) or []:
+            for socket in self._hub.select(namespace, chosen, skipped):
+                if kind == "join":
+                    self._local.join(socket, room)
+                else:
+                    self._hub.leave(socket, room)
+            self._cluster.publish(kind, namespace=namespace, room=room, sids=None, rooms=chosen, skip_sids=skipped)
+        return SETTLED
+
+    # -- clients ----------------------------------------------------------------------------------------------------
+
+    async def fetch_sockets(
+        self, to: Targets = None, namespace: str | None = None, skip_sid: Targets = None, timeout: float = 5.0
+    ) -> list[RemoteSocket]:
+        """The clients of ``to`` (None: of the namespace) on all processes. Raises TimeoutError when one does not answer."""
+        namespace, rooms, skipped = namespace or "/", _names(to), _names(skip_sid) or []
+        found = [self._local.describe(socket) for socket in self._hub.select(namespace, rooms, skipped)]
+        if not self._cluster.alone:
+            id_, gathered = self._cluster.ask()
+            gathered.nodes = await self._cluster.others()
+            self._cluster.publish("fetch", id=id_, namespace=namespace, rooms=rooms, skip_sids=skipped)
+            gathered.check()
+            if not await self._cluster.answers(id_, gathered, timeout):
+                raise TimeoutError(f"{gathered.nodes} processes did not answer within {timeout} seconds")
+            found += gathered.answers
+        return [RemoteSocket(s["sid"], tuple(s["rooms"]), s["data"], s["transport"], s["node"]) for s in found]
+
+    def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False, *, close: bool = False) -> Sent:
+        """Disconnect a client from a namespace, or with ``close`` end its whole session, on whichever process it is."""
+        namespace = namespace or "/"
+        socket = self._hub.find(sid, namespace)
+        if socket is not None:
+            self._kick(socket, close)
+            return SETTLED
+        return self._at_home(
+            sid, namespace, "disconnect", namespace=namespace, sids=[sid], rooms=None, skip_sids=[], close=close
+        )  # fmt: skip
+
+    def disconnect_sockets(
+        self, to: Targets = None, namespace: str | None = None, skip_sid: Targets = None, *, close: bool = False
+    ) -> Sent:
+        """Disconnect all clients of ``to`` (None: of the namespace), on all processes."""
+        namespace, rooms, skipped = namespace or "/", _names(to), _names(skip_sid) or []
+        for socket in self._hub.select(namespace, rooms, skipped):
+            self._kick(socket, close)
+        self._cluster.publish("disconnect", namespace=namespace, sids=None, rooms=rooms, skip_sids=skipped, close=close)
+        return SETTLED
+
+    def _kick(self, socket: Socket, close: bool) -> None:
+        session = socket.session
+        if socket.state == Socket.CONNECTED:
+            session.send(Outgoing(Disconnect(socket.namespace)))
+        if session.sockets is not None:
+            session.sockets.pop(socket.namespace, None)
+        self._dispatcher.gone(socket, CloseReason.SERVER)
+        if close:
+            session.close_when_drained(CloseReason.SERVER)
+
+    def get_environ(self, sid: str, namespace: str | None = None) -> dict[str, Any]:
+        """The environ of the client's handshake, with what its connect handler put into it."""
+        socket = self._hub.get(sid, namespace or "/")
+        return socket.environ if socket.environ is not None else socket.session.handshake.environ()
+
+    def transport(self, sid: str, namespace: str | None = None) -> str:
+        """The name of the transport that the client uses now: websocket, polling, jsonp or htmlfile."""
+        return self._hub.get(sid, namespace or "/").session.transport_name
+
+    async def get_session(self, sid: str, namespace: str | None = None) -> dict[str, Any]:
+        """The client's own state in a namespace, a dictionary that lives as long as it is connected."""
+        socket = self._hub.get(sid, namespace or "/")
+        if socket.data is None:
+            socket.data = {}
+        return socket.data
+
+    async def save_session(self, sid: str, session: dict[str, Any], namespace: str | None = None) -> None:
+        """Replace the client's state."""
+        self._hub.get(sid, namespace or "/").data = session
+
+    @asynccontextmanager
+    async def session(self, sid: str, namespace: str | None = None) -> AsyncIterator[dict[str, Any]]:
+        """The client's state, saved when the block ends: ``async with sio.session(sid) as session: ...``."""
+        state = await self.get_session(sid, namespace)
+        yield state
+        await self.save_session(sid, state, namespace)
+
+    def signed_cookie(self, environ: dict[str, Any], name: str, max_age_days: float = 31) -> str | None:
+        """The value of a cookie that Tornado signed, or None when it is missing, forged or too old.
+
+        Raises ConfigError without the setting ``cookie_secret``.
+        """
+        if not self.config.cookie_secret:
+            raise ConfigError("signed_cookie() needs the setting cookie_secret, the same as the Tornado application's")
+        value = environ["anywire.request"].cookies.get(name)
+        decoded = decode_signed_value(self.config.cookie_secret, name, value, max_age_days=max_age_days) if value else None
+        return decoded.decode() if decoded is not None else None
+
+    # -- what sessions say ------------------------------------------------------------------------------------------
+
+    def _on_opened(self, session: Session) -> None:
+        session.sockets = Clients()
+        if session.protocol.auto_connect:
+            return
+        session.connect_alarm = session.env.wheel.after(
+            self.config.connect_timeout, lambda: session.close(CloseReason.CONNECT_TIMEOUT)
+        )
+
+    def _on_packet(self, session: Session, packet: Packet) -> None:
+        self._dispatcher.on_packet(session, packet)
+
+    def _on_closed(self, session: Session, reason: CloseReason) -> None:
+        super()._on_closed(session, reason)
+        clients, session.sockets = session.sockets, None
+        for socket in list((clients or {}).values()):
+            self._dispatcher.gone(socket, reason)
+
+
+def _backplane(config: Config) -> Backplane:
+    """The only place that knows which store is which class."""
+    return MemoryBackplane() if config.store == "memory" else RedisBackplane(config.store)
+
+
+def _names(target: Targets) -> list[str] | None:
+    """A client, a room or several, as a list. Raises ValueError for what is neither."""
+    if target is None or isinstance(target, str):
+        return None if target is None else [target]
+    names = list(target)
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("to=, room= and skip_sid= take a str or several, no other type")
+    return names
+
+
+def _value(values: tuple[Any, ...]) -> Any:
+    """An acknowledgement's arguments as a handler's caller expects them (python-socketio's rule)."""
+    return None if not values else values[0] if len(values) == 1 else values
+
+
+def _log_callback(result: Any, error: BaseException | None) -> None:
+    if error is not None:
+        log.error("! an acknowledgement's callback failed", exc_info=error)

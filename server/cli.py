@@ -1,0 +1,161 @@
+"""The ``anywire`` command: ``serve``, ``demo`` and ``version``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+from .app import Server
+from .config import settings_table
+from .endpoint import Endpoint
+from .errors import ConfigError
+
+__all__ = ["main"]
+
+#: Seconds that clients have to take their last messages after Ctrl-C.
+GRACE = 5.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command. Returns the exit code: 0, or 2 for what the user must mend (said on stderr)."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(
+        level=getattr(arguments, "log_level", "INFO").upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s"
+    )
+    try:
+        return int(arguments.run(arguments))
+    except (ConfigError, OSError) as error:
+        print(f"anywire: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="anywire", description="One real-time server for every browser.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="serve a Server that a module defines")
+    serve.add_argument("target", metavar="MODULE:ATTRIBUTE", help="where the anywire.Server is, such as app:sio")
+    serve.add_argument("--app", metavar="MODULE:TORNADO_APP", help="a tornado.web.Application to serve it in")
+    _add_listening(serve)
+    for row in settings_table():
+        if row.text:
+            serve.add_argument(row.flag, metavar=row.name.upper(), help=f"{row.help} (default {row.default!r})".replace("%", "%%"))
+    serve.set_defaults(run=_serve)
+    demo = commands.add_parser("demo", help="the live slide deck with chat and poll")
+    _add_listening(demo)
+    demo.add_argument("--store", default="memory", help="as for serve")
+    demo.set_defaults(run=_demo)
+    version = commands.add_parser("version", help="print the version")
+    version.set_defaults(run=_version)
+    return parser
+
+
+def _add_listening(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on, 0 for a free one (default %(default)s)")
+    parser.add_argument("--certfile", help="TLS certificate chain, PEM")
+    parser.add_argument("--keyfile", help="TLS private key, PEM")
+    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+
+
+def _version(arguments: argparse.Namespace) -> int:
+    print(metadata.version("anywire"))
+    return 0
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    # A flag is the environment variable of the same row: the module's Server() reads it when it is made.
+    for row in settings_table():
+        value = getattr(arguments, row.name, None) if row.text else None
+        if value is not None:
+            os.environ[row.variable] = value
+    sys.path.insert(0, os.getcwd())
+    return asyncio.run(_run_target(arguments))
+
+
+async def _run_target(arguments: argparse.Namespace) -> int:
+    server = _load(arguments.target)
+    if not isinstance(server, Endpoint):
+        raise ConfigError(f"{arguments.target} is a {type(server).__name__}; it must be an anywire.Server or EngineServer")
+    app = _load(arguments.app) if arguments.app else None
+    await server.start()
+    server.listen(arguments.port, arguments.host, app, _tls(arguments))
+    _announce(server, arguments)
+    await _until_told()
+    await server.shutdown(GRACE)
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    return asyncio.run(_run_demo(arguments))
+
+
+async def _run_demo(arguments: argparse.Namespace) -> int:
+    from .demo.app import build
+
+    demo = build(store=arguments.store)
+    await demo.sio.start()
+    demo.sio.listen(arguments.port, arguments.host, demo.application, _tls(arguments))
+    base = _announce(demo.sio, arguments)
+    print(f"  viewers  {base}/\n  speaker  {base}/speaker?token={demo.token}", flush=True)
+    await _until_told()
+    await demo.sio.shutdown(GRACE)
+    return 0
+
+
+def _announce(server: Endpoint, arguments: argparse.Namespace) -> str:
+    """Say what is served and where; returns the base URL."""
+    scheme = "https" if arguments.certfile else "http"
+    host = "127.0.0.1" if arguments.host in ("", "0.0.0.0", "::") else arguments.host
+    base = f"{scheme}://{f'[{host}]' if ':' in host else host}:{server.port}"
+    kind = "Socket.IO" if isinstance(server, Server) else "Engine.IO"
+    print(f"anywire {metadata.version('anywire')} serves {kind} at {base}{server.config.path}")
+    print(f"  over     {', '.join(server.config.transports)}")
+    print("  Ctrl-C tells the clients, then ends", flush=True)
+    return base
+
+
+async def _until_told() -> None:
+    """Wait for SIGINT or SIGTERM."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    await told.wait()
+    print("anywire: telling the clients and closing", flush=True)
+
+
+def _load(spec: str) -> Any:
+    """The object that MODULE:ATTRIBUTE names. Raises ConfigError that says which half is wrong."""
+    module_name, colon, attribute = spec.partition(":")
+    if not colon or not module_name or not attribute:
+        raise ConfigError(f"{spec!r} must look like MODULE:ATTRIBUTE, such as app:sio")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name != module_name.partition(".")[0]:
+            raise
+        raise ConfigError(f"there is no module {module_name!r} in {os.getcwd()} or on the path") from None
+    found: Any = module
+    for name in attribute.split("."):
+        if not hasattr(found, name):
+            raise ConfigError(f"module {module_name!r} has no {attribute!r}")
+        found = getattr(found, name)
+    return found
+
+
+def _tls(arguments: argparse.Namespace) -> dict[str, Any] | None:
+    if not arguments.certfile:
+        if arguments.keyfile:
+            raise ConfigError("--keyfile needs --certfile")
+        return None
+    return {"certfile": arguments.certfile, "keyfile": arguments.keyfile or arguments.certfile}

@@ -1,0 +1,263 @@
+"""What one process asks of the others: emits, rooms, disconnects and questions, over the backplane."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .backplane.base import Backplane
+from .envelope import Envelope, EnvelopeError, pack, unpack
+from .events import Event
+from .hub import Hub, Socket, node_of
+from .outgoing import Outgoing
+
+__all__ = ["Cluster", "Gathered"]
+
+log = logging.getLogger("anywire.cluster")
+
+#: Seconds that other processes have to answer a question, where the caller says nothing.
+ANSWER_TIMEOUT = 5.0
+
+
+class Gathered:
+    """Answers on their way: from this process's clients and from other nodes."""
+
+    __slots__ = ("answers", "clients", "done", "nodes")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.answers: list[Any] = []
+        #: Nodes that have still to say how much to expect, and clients that have still to answer.
+        self.nodes = 0
+        self.clients = 0
+        self.done: asyncio.Future[None] = loop.create_future()
+
+    def expect(self, nodes: int, clients: int) -> None:
+        """Change what is still awaited."""
+        self.nodes += nodes
+        self.clients += clients
+        self.check()
+
+    def answer(self, value: Any) -> None:
+        """One client has answered."""
+        self.answers.append(value)
+        self.clients -= 1
+        self.check()
+
+    def check(self) -> None:
+        """End when nothing is awaited any more. Another node's answers may overtake its count."""
+        if self.nodes <= 0 and self.clients <= 0 and not self.done.done():
+            self.done.set_result(None)
+
+
+class Cluster:
+    """This node among others. ``execute`` carries out what another node asks, by the server's own local operations."""
+
+    def __init__(self, hub: Hub, backplane: Backplane, local: LocalOperations) -> None:
+        self.hub = hub
+        self.backplane = backplane
+        self._local = local
+        self._seq = 0
+        self._pending: dict[str, Gathered] = {}
+
+    @property
+    def alone(self) -> bool:
+        """Whether there can be no other node at all."""
+        return self.backplane.alone
+
+    # -- out --------------------------------------------------------------------------------------------------------
+
+    def publish(self, kind: str, **body: Any) -> None:
+        """Tell every other node. Raises PayloadError for what cannot be carried."""
+        if not self.alone:
+            self.backplane.publish(self._pack(kind, body))
+
+    async def send(self, node: str, kind: str, **body: Any) -> bool:
+        """Tell one node; False when it is not there."""
+        return not self.alone and await self.backplane.send(node, self._pack(kind, body))
+
+    def tell_home(self, sid: str, kind: str, **body: Any) -> asyncio.Future[bool] | None:
+        """Tell the node that ``sid`` lives on. None when that is this node, or cannot be told from the sid."""
+        node = node_of(sid)
+        if node is None or node == self.hub.node or self.alone:
+            return None
+        message = self._pack(kind, body)
+
+        async def tell() -> bool:
+            there = await self.backplane.send(node, message)
+            if not there:
+                log.warning("! %s for a client of node %s: that process is gone", kind, node)
+            return there
+
+        return asyncio.ensure_future(tell())
+
+    def _pack(self, kind: str, body: dict[str, Any]) -> bytes:
+        self._seq += 1
+        return pack(kind, self.hub.node, self._seq, body)
+
+    # -- questions --------------------------------------------------------------------------------------------------
+
+    def ask(self) -> tuple[str, Gathered]:
+        """A fresh question: its id, and where its answers gather."""
+        id_ = secrets.token_hex(8)
+        gathered = self._pending[id_] = Gathered(asyncio.get_running_loop())
+        return id_, gathered
+
+    async def answers(self, id_: str, gathered: Gathered, timeout: float) -> bool:
+        """Wait for all answers; False when the time was up first. The question is forgotten either way."""
+        try:
+            await asyncio.wait_for(asyncio.shield(gathered.done), timeout)
+        except TimeoutError:
+            return False
+        finally:
+            self._pending.pop(id_, None)
+        return True
+
+    async def others(self) -> int:
+        """How many other nodes there are."""
+        return 0 if self.alone else max(0, await self.backplane.nodes() - 1)
+
+    # -- in ---------------------------------------------------------------------------------------------------------
+
+    def on_message(self, node: str, data: bytes) -> None:
+        """A message from another node; what is wrong with it is logged, and nothing else is lost by it."""
+        try:
+            envelope = unpack(data)
+        except EnvelopeError as error:
+            log.warning("! bad message from %s: %s", node[:8], error)
+            return
+        if envelope.origin == self.hub.node:
+            return
+        handler = getattr(self, "_on_" + envelope.kind, None)
+        if handler is None:
+            log.info("< %s from %s is not understood here", envelope.kind, envelope.origin)
+            return
+        try:
+            handler(envelope)
+        except Exception:
+            log.exception("! %s from %s failed", envelope.kind, envelope.origin)
+
+    def _on_emit(self, envelope: Envelope) -> None:
+        body = envelope.body
+        sockets = self._local.select(body["namespace"], body["rooms"], body["skip_sids"], body["skip_rooms"])
+        event = Event(body["namespace"], body["event"], tuple(body["args"]))
+        if body["ack"] is None:
+            self._local.deliver(sockets, event, body["volatile"])
+            return
+        id_, origin, timeout = body["ack"], envelope.origin, body["timeout"] or ANSWER_TIMEOUT
+        self._post(origin, "ack_count", id=id_, count=len(sockets))
+        for socket in sockets:
+            self._local.ask(socket, event, timeout, self._relay(origin, id_, socket.sid))
+
+    def _relay(self, origin: str, id_: str, sid: str) -> Callable[[tuple[Any, ...] | None], None]:
+        def answer(args: tuple[Any, ...] | None) -> None:
+            self._post(origin, "ack", id=id_, sid=sid, args=list(args) if args is not None else [])
+
+        return answer
+
+    def _post(self, node: str, kind: str, **body: Any) -> None:
+        task = asyncio.ensure_future(self.backplane.send(node, self._pack(kind, body)))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def _on_ack_count(self, envelope: Envelope) -> None:
+        gathered = self._pending.get(envelope.body["id"])
+        if gathered is not None:
+            gathered.expect(-1, envelope.body["count"])
+
+    def _on_ack(self, envelope: Envelope) -> None:
+        gathered = self._pending.get(envelope.body["id"])
+        if gathered is not None:
+            gathered.answer((envelope.body["sid"], tuple(envelope.body["args"])))
+
+    def _on_join(self, envelope: Envelope) -> None:
+        for socket in self._selected(envelope.body):
+            self._local.join(socket, envelope.body["room"])
+
+    def _on_leave(self, envelope: Envelope) -> None:
+        for socket in self._selected(envelope.body):
+            self.hub.leave(socket, envelope.body["room"])
+
+    def _on_close_room(self, envelope: Envelope) -> None:
+        for socket in self._local.select(envelope.body["namespace"], [envelope.body["room"]]):
+            self.hub.leave(socket, envelope.body["room"])
+
+    def _on_disconnect(self, envelope: Envelope) -> None:
+        for socket in self._selected(envelope.body):
+            self._local.kick(socket, envelope.body["close"])
+
+    def _selected(self, body: dict[str, Any]) -> list[Socket]:
+        chosen: Iterable[str] | None = body["sids"] if body["sids"] is not None else body["rooms"]
+        return self._local.select(body["namespace"], chosen, body["skip_sids"])
+
+    def _on_fetch(self, envelope: Envelope) -> None:
+        body = envelope.body
+        sockets = [self._local.describe(s) for s in self._local.select(body["namespace"], body["rooms"], body["skip_sids"])]
+        self._post(envelope.origin, "sockets", id=body["id"], sockets=sockets)
+
+    def _on_sockets(self, envelope: Envelope) -> None:
+        gathered = self._pending.get(envelope.body["id"])
+        if gathered is not None:
+            gathered.answers.extend(envelope.body["sockets"])
+            gathered.expect(-1, 0)
+
+
+class LocalOperations:
+    """What the cluster needs of its own node; the server fills it in. Kept apart so that neither imports the other."""
+
+    def __init__(self, hub: Hub, max_rooms: int, deflate_threshold: int, kick: Callable[[Socket, bool], None]) -> None:
+        self._hub = hub
+        self._max_rooms = max_rooms
+        self._deflate_threshold = deflate_threshold
+        #: ``kick(socket, close)`` disconnects a local client from its namespace, or with ``close`` ends its session.
+        self.kick = kick
+
+    def select(
+        self, namespace: str, rooms: Iterable[str] | None, skip_sids: Iterable[str] = (), skip_rooms: Iterable[str] = ()
+    ) -> list[Socket]:
+        """As :meth:`Hub.select`."""
+        return self._hub.select(namespace, rooms, skip_sids, skip_rooms)
+
+    def deliver(self, sockets: list[Socket], event: Event, volatile: bool) -> asyncio.Future[None] | None:
+        """Send one event to local clients; the future, if any, ends when a large fan-out is written."""
+        if not sockets:
+            return None
+        return self._hub.fan_out(sockets, Outgoing(event, volatile, self._deflate_threshold))
+
+    def ask(self, socket: Socket, event: Event, timeout: float, answer: Callable[[tuple[Any, ...] | None], None]) -> None:
+        """Send an event that wants an acknowledgement; after ``timeout`` seconds the answer is no longer awaited."""
+        wheel = socket.session.env.wheel
+        late = wheel.after(timeout, lambda: socket.forget_ack(id_))
+
+        def received(args: tuple[Any, ...] | None) -> None:
+            wheel.discard(late)
+            answer(args)
+
+        id_ = socket.expect_ack(received)
+        if not socket.send(Outgoing(event._replace(ack=id_), False, self._deflate_threshold)):
+            socket.forget_ack(id_)
+            received(None)
+
+    def join(self, socket: Socket, room: str) -> None:
+        """Put a local client into a room."""
+        self._hub.join(socket, room, self._max_rooms)
+
+    def describe(self, socket: Socket) -> dict[str, Any]:
+        """What fetch_sockets says of a client."""
+        return {
+            "sid": socket.sid,
+            "rooms": sorted({socket.sid, *(socket.rooms or ())}),
+            "data": {key: value for key, value in (socket.data or {}).items() if _plain(value)},
+            "transport": socket.session.transport_name,
+            "node": self._hub.node,
+        }
+
+
+def _plain(value: Any) -> bool:
+    """Whether a value of a client's data can travel between processes."""
+    if isinstance(value, (list, tuple)):
+        return all(_plain(item) for item in value)
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _plain(item) for key, item in value.items())
+    return value is None or isinstance(value, (bool, int, float, str, bytes))

@@ -1,0 +1,338 @@
+"""What a client's packets do: join and leave namespaces, run handlers in that client's order, complete acknowledgements."""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine
+from types import CoroutineType
+from typing import Any
+
+from .config import Config
+from .errors import CloseReason, ConnectionRefusedError, ProtocolError
+from .events import Ack, Connect, ConnectError, Disconnect, Event, Packet
+from .hub import Hub, Socket
+from .namespace import Handler, Handlers
+from .outgoing import Outgoing
+from .session import Session
+from .tasks import Runner
+
+__all__ = ["Clients", "Dispatcher"]
+
+log = logging.getLogger("anywire.handlers")
+
+#: Joins that one session may try, refused ones included; more is an attack (facts of socket.io: no limit).
+MAX_ATTEMPTS = 64
+
+class Clients(dict[str, Socket]):
+    """A session's clients by namespace."""
+
+    __slots__ = ("attempts",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attempts = 0
+
+
+class Dispatcher:
+    """Turns packets into handler calls. A handler runs in the caller's frame up to its first wait."""
+
+    def __init__(self, config: Config, hub: Hub, handlers: Handlers, runner: Callable[[], Runner]) -> None:
+        self.config = config
+        self.hub = hub
+        self.handlers = handlers
+        self._runner = runner
+
+    # -- packets ----------------------------------------------------------------------------------------------------
+
+    def on_packet(self, session: Session, packet: Packet) -> None:
+        """Take one packet of a session. Raises ProtocolError when it has no business here."""
+        clients: Clients = session.sockets
+        if type(packet) is Event:
+            socket = clients.get(packet.namespace)
+            if socket is None:
+                raise ProtocolError("event for a namespace that is not joined")
+            if socket.busy:
+                self._queue(socket, packet)
+            else:
+                self._run(socket, packet)
+                if socket.queue is not None and not socket.busy:
+                    self._next(socket)
+        elif type(packet) is Connect:
+            self._on_connect(session, clients, packet)
+        elif type(packet) is Ack:
+            self._on_ack(clients, packet)
+        elif type(packet) is Disconnect:
+            socket = clients.pop(packet.namespace, None)
+            if socket is not None:
+                self.gone(socket, CloseReason.CLIENT)
+        else:
+            raise ProtocolError("a packet that only servers send")
+
+    def _on_ack(self, clients: Clients, packet: Ack) -> None:
+        socket = clients.get(packet.namespace)
+        if socket is None:
+            raise ProtocolError("acknowledgement for a namespace that is not joined")
+        callback = socket.acks.pop(packet.id, None) if socket.acks else None
+        if callback is not None:
+            callback(packet.args)
+
+    # -- joining ----------------------------------------------------------------------------------------------------
+
+    def _on_connect(self, session: Session, clients: Clients, packet: Connect) -> None:
+        if packet.namespace in clients:
+            raise ProtocolError("namespace joined twice")
+        clients.attempts += 1
+        if clients.attempts > MAX_ATTEMPTS or len(clients) >= self.config.max_namespaces:
+            raise ProtocolError("too many namespaces")
+        if not self.handlers.accepts(packet.namespace):
+            self._refuse(session, packet.namespace, "Invalid namespace", None)
+            return
+        self.join(session, packet.namespace, packet.data)
+
+    def join(self, session: Session, namespace: str, auth: Any) -> None:
+        """Let a client into a namespace, if its middlewares and connect handler agree."""
+        clients: Clients = session.sockets
+        if session.connect_alarm is not None:
+            session.env.wheel.discard(session.connect_alarm)
+            session.connect_alarm = None
+        socket = Socket(session.protocol.public_sid(session.id, namespace, self.hub.new_id()), session, namespace)
+        clients[namespace] = socket
+        self.hub.add(socket)
+        if self.config.always_connect:
+            socket.connected(self._welcome(socket))
+        steps: list[Handler] = list(self.handlers.middleware(namespace, events=False))
+        found = self.handlers.find(namespace, "connect")
+        if found is None and not steps:
+            self._joined(socket, None)
+            return
+        environ = session.handshake.environ()
+        if found is not None:
+            handler, prefix = found
+            with_auth = _takes(handler, len(prefix) + 3)
+            steps.append(lambda sid, env, data: handler(*prefix, sid, env, *((data,) if with_auth else ())))
+        socket.busy = True
+        self._ask(socket, steps, environ, auth)
+
+    def _ask(self, socket: Socket, steps: list[Handler], environ: dict[str, Any], auth: Any) -> None:
+        """Run the steps; the first that says no ends it."""
+
+        async def ask() -> bool:
+            for step in steps:
+                result = step(socket.sid, environ, auth)
+                if inspect.isawaitable(result):
+                    result = await result
+                if result is False:
+                    return False
+            return True
+
+        def done(result: Any, error: BaseException | None) -> None:
+            socket.busy = False
+            if error is None and result is not False:
+                self._joined(socket, environ)
+            else:
+                self._turned_away(socket, error)
+
+        self._runner().run(ask(), done)
+
+    def _joined(self, socket: Socket, environ: dict[str, Any] | None) -> None:
+        if environ is not None and environ != socket.session.handshake.environ():
+            socket.environ = environ
+        if socket.state == Socket.CONNECTING:
+            socket.connected(self._welcome(socket))
+        self._next(socket)
+
+    def _welcome(self, socket: Socket) -> Outgoing:
+        return Outgoing(socket.session.protocol.connected(socket.namespace, socket.sid))
+
+    def _turned_away(self, socket: Socket, error: BaseException | None) -> None:
+        message, data = _refusal(error)
+        if error is not None and message is None:
+            log.error("! connect handler of %s failed", socket.namespace, exc_info=error)
+        welcomed = socket.state == Socket.CONNECTED
+        alive = socket.state != Socket.GONE
+        socket.state = Socket.GONE
+        socket.queue = socket.held = None
+        self.hub.remove(socket)
+        if not alive:
+            return
+        socket.session.sockets.pop(socket.namespace, None)
+        if welcomed:
+            socket.session.send(Outgoing(Disconnect(socket.namespace)))
+        else:
+            self._refuse(socket.session, socket.namespace, message or "Connection rejected by server", data)
+
+    def _refuse(self, session: Session, namespace: str, message: str, data: Any) -> None:
+        session.send(Outgoing(session.protocol.refused(ConnectError(namespace, message, data))))
+
+    # -- leaving ----------------------------------------------------------------------------------------------------
+
+    def gone(self, socket: Socket, reason: CloseReason) -> None:
+        """The client has left its namespace: what waits for it hears so, and its disconnect handler runs after its events."""
+        if socket.state == Socket.GONE:
+            return
+        socket.state = Socket.GONE
+        socket.held = None
+        acks, socket.acks = socket.acks, None
+        for callback in (acks or {}).values():
+            callback(None)
+        if socket.busy:
+            self._push(socket, reason)
+        else:
+            self._farewell(socket, reason)
+
+    def _farewell(self, socket: Socket, reason: CloseReason) -> None:
+        found = self.handlers.find(socket.namespace, "disconnect")
+        if found is None:
+            self.hub.remove(socket)
+            return
+        handler, prefix = found
+        args = (*prefix, socket.sid, *((reason.text,) if _takes(handler, len(prefix) + 2) else ()))
+
+        def done(result: Any, error: BaseException | None) -> None:
+            if error is not None:
+                log.error("! disconnect handler of %s failed", socket.namespace, exc_info=error)
+            self.hub.remove(socket)
+
+        self._start(handler, args, done)
+
+    # -- events -----------------------------------------------------------------------------------------------------
+
+    def _queue(self, socket: Socket, event: Event) -> None:
+        """The client's handler is still running: its events wait, and so does the client's socket once they are many."""
+        limit = self.config.max_handler_backlog
+        waiting = self._push(socket, event)
+        if waiting > limit:
+            socket.session.close(CloseReason.OVERLOAD, 1008)
+        elif waiting == max(1, limit // 2) and socket.session.transport is not None:
+            socket.session.transport.pause()
+
+    def _push(self, socket: Socket, item: Event | CloseReason) -> int:
+        if socket.queue is None:
+            socket.queue = deque()
+        socket.queue.append(item)
+        return len(socket.queue)
+
+    def _next(self, socket: Socket) -> None:
+        """Run what waited, until something waits again."""
+        queue = socket.queue
+        while queue and not socket.busy:
+            item = queue.popleft()
+            if isinstance(item, CloseReason):
+                self._farewell(socket, item)
+                return
+            self._run(socket, item)
+        if queue is not None and not queue:
+            socket.queue = None
+            if socket.session.transport is not None:
+                socket.session.transport.resume()
+
+    def _run(self, socket: Socket, event: Event) -> None:
+        name = event.name if type(event.name) is str else str(event.name)
+        found = self.handlers.find(socket.namespace, name)
+        if self.handlers.has_event_middleware:
+            steps = self.handlers.middleware(socket.namespace, events=True)
+            self._run_async(socket, event, self._filtered(socket, name, event, steps, found))
+            return
+        if found is None:
+            log.debug("< %s: no handler", socket.namespace)
+            return
+        handler, prefix = found
+        try:
+            result = handler(*prefix, socket.sid, *event.args) if prefix else handler(socket.sid, *event.args)
+        except Exception:
+            log.exception("! handler of an event in %s failed", socket.namespace)
+            return
+        if type(result) is CoroutineType:
+            self._run_async(socket, event, result)
+        elif inspect.isawaitable(result):
+            self._run_async(socket, event, _as_coroutine(result))
+        elif event.ack is not None:
+            self._reply(socket, event.ack, result)
+
+    async def _filtered(
+        self, socket: Socket, name: str, event: Event, steps: list[Handler], found: tuple[Handler, tuple[str, ...]] | None
+    ) -> Any:
+        args: Any = event.args
+        for step in steps:
+            changed = step(socket.sid, name, args)
+            if inspect.isawaitable(changed):
+                changed = await changed
+            if changed is not None:
+                args = tuple(changed)
+        if found is None:
+            return None
+        result = found[0](*found[1], socket.sid, *args)
+        return await result if inspect.isawaitable(result) else result
+
+    def _run_async(self, socket: Socket, event: Event, coroutine: Coroutine[Any, Any, Any]) -> None:
+        ordered = not self.config.async_handlers
+        socket.busy = ordered
+        ended = False
+
+        def done(result: Any, error: BaseException | None) -> None:
+            nonlocal ended
+            if error is not None:
+                if isinstance(error, Exception):
+                    log.error("! handler of an event in %s failed", socket.namespace, exc_info=error)
+            elif event.ack is not None:
+                self._reply(socket, event.ack, result)
+            if ordered:
+                socket.busy = False
+                if ended:
+                    self._next(socket)
+
+        self._runner().run(coroutine, done)
+        # From here on nobody is above us on the stack: the handler's end goes on with the queue itself.
+        ended = True
+
+    def _start(self, handler: Handler, args: tuple[Any, ...], done: Callable[[Any, BaseException | None], None]) -> None:
+        try:
+            result = handler(*args)
+        except Exception as error:
+            done(None, error)
+            return
+        if inspect.isawaitable(result):
+            self._runner().run(_as_coroutine(result), done)
+        else:
+            done(result, None)
+
+    def _reply(self, socket: Socket, id_: int, result: Any) -> None:
+        """Acknowledge: None is no argument, a tuple several (python-socketio's rule)."""
+        args = () if result is None else result if type(result) is tuple else (result,)
+        try:
+            socket.send(Outgoing(Ack(socket.namespace, id_, args)))
+        except Exception:
+            log.exception("! the value that a handler in %s returned cannot be sent", socket.namespace)
+
+
+def _as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
+    if inspect.iscoroutine(awaitable):
+        return awaitable
+
+    async def wait() -> Any:
+        return await awaitable
+
+    return wait()
+
+
+def _refusal(error: BaseException | None) -> tuple[str | None, Any]:
+    """Message and data of a refused connection; (None, None) for an error that is not a refusal."""
+    if error is None:
+        return "Connection rejected by server", None
+    if isinstance(error, builtins.ConnectionRefusedError):
+        error = ConnectionRefusedError(*error.args)
+    if isinstance(error, ConnectionRefusedError):
+        return error.message, error.data
+    return None, None
+
+
+def _takes(handler: Handler, count: int) -> bool:
+    """Whether ``handler`` can be called with ``count`` positional arguments: auth and reason are optional for handlers."""
+    try:
+        inspect.signature(handler).bind(*range(count))
+    except (TypeError, ValueError):
+        return False
+    return True

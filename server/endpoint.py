@@ -1,0 +1,170 @@
+"""What every server of ours is made of: settings, hub, wheel, routes, and its life from start to shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable
+from typing import Any
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from ..transports.exchange import ExchangeRouter
+from ..transports.registry import TRANSPORTS
+from .config import Config
+from .errors import CloseReason, ConfigError
+from .events import Packet
+from .hub import Hub
+from .protocols.base import Limits, Protocol
+from .router import RequestRouter
+from .session import Session, SessionEnv
+from .tasks import Runner
+from .timers import Wheel
+
+__all__ = ["Endpoint"]
+
+log = logging.getLogger("anywire.server")
+
+#: Pending connections of a listening socket: a restarted server meets all its clients at once.
+BACKLOG = 4096
+
+
+class Endpoint:
+    """The common half of :class:`Server` and :class:`EngineServer`."""
+
+    _protocols: tuple[Protocol, ...]
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._hub = Hub()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._env: SessionEnv | None = None
+        self._running: Runner | None = None
+        self._http: list[HTTPServer] = []
+        self._ports: list[int] = []
+        self._requests = RequestRouter(
+            config, self._hub, self._protocols, TRANSPORTS, self._session_env, self._on_opened, self._runner
+        )
+        #: Mount it: ``tornado.web.Application([(r"/socket\\.io/.*", sio.router), ...])``.
+        self.router = ExchangeRouter(self._requests.handle, config.trusted_proxies)
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    def _bind_loop(self) -> None:
+        """Tie the server to the running loop, on first use. Raises RuntimeError when that loop is another one."""
+        loop = asyncio.get_running_loop()
+        if self._loop is loop:
+            return
+        if self._loop is not None and not self._loop.is_closed():
+            raise RuntimeError("this server already runs in another event loop; make one server per loop")
+        self._loop = loop
+        self._running = Runner(loop)
+        self._env = SessionEnv(
+            config=self.config,
+            wheel=Wheel(loop),
+            on_packet=self._on_packet,
+            on_closed=self._on_closed,
+            defer=loop.call_soon,
+            limits=Limits(max_bytes=self.config.max_payload),
+        )
+
+    def _session_env(self) -> SessionEnv:
+        if self._env is None:
+            self._bind_loop()
+        assert self._env is not None
+        return self._env
+
+    def _runner(self) -> Runner:
+        if self._running is None:
+            self._bind_loop()
+        assert self._running is not None
+        return self._running
+
+    async def start(self) -> None:
+        """Make ready in the running loop. Needed once before clients come; harmless to repeat."""
+        self._bind_loop()
+        self._requests.draining = False
+
+    def listen(
+        self,
+        port: int,
+        address: str | None = None,
+        app: Any = None,
+        ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
+    ) -> HTTPServer:
+        """Serve on ``port`` (0: a free one, see :attr:`port`), this server alone or inside a Tornado application ``app``.
+
+        ``ssl_options`` are Tornado's. ``app`` must have :attr:`router` among its routes. Raises OSError when the port is taken.
+        """
+        self._bind_loop()
+        if app is not None and not callable(app):
+            raise ConfigError(f"app must be a tornado.web.Application, not {type(app).__name__}")
+        server = HTTPServer(
+            app if app is not None else self.router,  # type: ignore[arg-type]
+            ssl_options=ssl_options,
+            idle_connection_timeout=75.0,
+            body_timeout=self.config.body_timeout,
+            max_header_size=32_768,
+        )
+        sockets = bind_sockets(port, address, backlog=BACKLOG)
+        server.add_sockets(sockets)
+        self._http.append(server)
+        self._ports.extend(socket.getsockname()[1] for socket in sockets)
+        return server
+
+    @property
+    def port(self) -> int:
+        """The port of the first :meth:`listen`. Raises RuntimeError before it."""
+        if not self._ports:
+            raise RuntimeError("listen() was not called yet")
+        return self._ports[0]
+
+    async def shutdown(self, grace: float = 5.0) -> None:
+        """End: accept nothing new, tell every client to come back, give them and running handlers ``grace`` seconds."""
+        self._requests.draining = True
+        for server in self._http:
+            server.stop()
+        deadline = asyncio.get_running_loop().time() + grace
+        for session in list(self._hub.sessions.values()):
+            session.close_when_drained(CloseReason.SHUTDOWN)
+        while self._hub.sessions and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.01)
+        for session in list(self._hub.sessions.values()):
+            session.close(CloseReason.SHUTDOWN)
+        if self._running is not None:
+            await self._running.stop(max(0.0, deadline - asyncio.get_running_loop().time()))
+        for server in self._http:
+            await server.close_all_connections()
+        self._http.clear()
+        self._ports.clear()
+        if self._env is not None:
+            self._env.wheel.close()
+        self._loop = self._env = self._running = None
+
+    # -- what sessions say ------------------------------------------------------------------------------------------
+
+    def _on_opened(self, session: Session) -> None:
+        """A session was made; nothing was said on it yet."""
+
+    def _on_packet(self, session: Session, packet: Packet) -> None:
+        raise NotImplementedError
+
+    def _on_closed(self, session: Session, reason: CloseReason) -> None:
+        self._hub.sessions.pop(session.id, None)
+
+    # -- small things that both servers have ------------------------------------------------------------------------
+
+    def start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
+        """Run ``target(*args, **kwargs)``, an async function, as a task of its own."""
+        awaitable: Awaitable[Any] = target(*args, **kwargs)
+
+        async def run() -> Any:
+            return await awaitable
+
+        return asyncio.get_running_loop().create_task(run())
+
+    async def sleep(self, seconds: float = 0) -> None:
+        """Wait; other work goes on."""
+        await asyncio.sleep(seconds)

@@ -1,0 +1,170 @@
+"""``EngineServer``: bare Engine.IO, text and binary messages without Socket.IO, in the shape of python-engineio's ``AsyncServer``."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from .config import Config
+from .endpoint import Endpoint
+from .errors import BadNamespaceError, CloseReason, ConfigError, PayloadError, ProtocolError
+from .events import Message, Packet
+from .outgoing import Outgoing
+from .protocols.registry import BARE_PROTOCOLS
+from .session import Session
+from .tasks import SETTLED, Settled
+
+__all__ = ["EngineServer"]
+
+log = logging.getLogger("anywire.engine")
+_EVENTS = ("connect", "message", "disconnect")
+
+
+class _Peer:
+    """What the server keeps for one session: its state, and events that wait for the running handler."""
+
+    __slots__ = ("busy", "data", "environ", "queue")
+
+    def __init__(self) -> None:
+        self.busy = False
+        self.data: dict[str, Any] | None = None
+        self.environ: dict[str, Any] | None = None
+        self.queue: deque[tuple[str, tuple[Any, ...]]] | None = None
+
+
+class EngineServer(Endpoint):
+    """Messages over any transport. Settings are those of :class:`anywire.Config`; the default path is ``/engine.io/``.
+
+    Handlers: ``connect(sid, environ)``, where False ends the session; ``message(sid, data)`` with str or bytes;
+    ``disconnect(sid, reason)``. They run in each client's order.
+    """
+
+    _protocols = BARE_PROTOCOLS
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(Config.build(os.environ, **{"path": "/engine.io/", "serve_client": False, **settings}))
+        self._on: dict[str, Callable[..., Any]] = {}
+
+    def on(self, event: str, handler: Callable[..., Any] | None = None) -> Any:
+        """Register the handler of ``connect``, ``message`` or ``disconnect``, directly or as a decorator."""
+        if event not in _EVENTS:
+            raise ConfigError(f"there is no event {event!r}; there are {', '.join(_EVENTS)}")
+
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            self._on[event] = function
+            return function
+
+        return register if handler is None else register(handler)
+
+    def send(self, sid: str, data: str | bytes) -> Settled:
+        """Send one message. Raises PayloadError for other types; a session that is gone is no error, as in python-engineio."""
+        if isinstance(data, (bytearray, memoryview)):
+            data = bytes(data)
+        if not isinstance(data, (str, bytes)):
+            raise PayloadError(f"a message is str or bytes, not {type(data).__name__}")
+        session = self._hub.sessions.get(sid)
+        if session is not None:
+            session.send(Outgoing(Message(data), False, self.config.per_message_deflate_threshold))
+        return SETTLED
+
+    def disconnect(self, sid: str | None = None) -> Settled:
+        """End one session, or all."""
+        sessions = list(self._hub.sessions.values()) if sid is None else [self._session(sid)]
+        for session in sessions:
+            session.close_when_drained(CloseReason.SERVER)
+        return SETTLED
+
+    def transport(self, sid: str) -> str:
+        """The name of the transport that the session uses now."""
+        return self._session(sid).transport_name
+
+    def get_environ(self, sid: str) -> dict[str, Any]:
+        """The environ of the session's handshake."""
+        return self._session(sid).handshake.environ()
+
+    async def get_session(self, sid: str) -> dict[str, Any]:
+        """The session's own state, a dictionary that lives as long as it."""
+        peer: _Peer = self._session(sid).sockets
+        if peer.data is None:
+            peer.data = {}
+        return peer.data
+
+    async def save_session(self, sid: str, session: dict[str, Any]) -> None:
+        """Replace the session's state."""
+        self._session(sid).sockets.data = session
+
+    @asynccontextmanager
+    async def session(self, sid: str) -> AsyncIterator[dict[str, Any]]:
+        """The session's state, saved when the block ends."""
+        state = await self.get_session(sid)
+        yield state
+        await self.save_session(sid, state)
+
+    def _session(self, sid: str) -> Session:
+        session = self._hub.sessions.get(sid)
+        if session is None:
+            raise BadNamespaceError(f"{sid!r} is not connected")
+        return session
+
+    # -- what sessions say ------------------------------------------------------------------------------------------
+
+    def _on_opened(self, session: Session) -> None:
+        session.sockets = _Peer()
+        session.env.defer(lambda: self._trigger(session, session.sockets, "connect", session.id, session.handshake.environ()))
+
+    def _on_packet(self, session: Session, packet: Packet) -> None:
+        if type(packet) is not Message:
+            raise ProtocolError("a packet that this server does not speak")
+        self._trigger(session, session.sockets, "message", session.id, packet.data)
+
+    def _on_closed(self, session: Session, reason: CloseReason) -> None:
+        super()._on_closed(session, reason)
+        if session.sockets is not None:
+            self._trigger(session, session.sockets, "disconnect", session.id, reason.text)
+
+    def _trigger(self, session: Session, peer: _Peer | None, event: str, *args: Any) -> None:
+        """Run a handler, or let it wait for the one that runs."""
+        if peer is None:
+            return
+        if peer.busy:
+            if peer.queue is None:
+                peer.queue = deque()
+            peer.queue.append((event, args))
+            if len(peer.queue) > self.config.max_handler_backlog:
+                session.close(CloseReason.OVERLOAD, 1008)
+            return
+        handler = self._on.get(event)
+        if handler is None:
+            return
+        try:
+            result = handler(*args)
+        except Exception:
+            log.exception("! %s handler failed", event)
+            return
+        if inspect.isawaitable(result):
+            self._wait(session, peer, event, result)
+        elif event == "connect" and result is False:
+            session.close(CloseReason.SERVER)
+
+    def _wait(self, session: Session, peer: _Peer, event: str, result: Any) -> None:
+        peer.busy = True
+
+        async def wait() -> Any:
+            return await result
+
+        def done(value: Any, error: BaseException | None) -> None:
+            peer.busy = False
+            if error is not None:
+                log.error("! %s handler failed", event, exc_info=error)
+            if event == "connect" and value is False:
+                session.close(CloseReason.SERVER)
+            while peer.queue and not peer.busy:
+                waiting, args = peer.queue.popleft()
+                self._trigger(session, peer, waiting, *args)
+
+        self._runner().run(wait(), done)

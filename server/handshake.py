@@ -1,0 +1,79 @@
+"""The request that opened a session, kept small: what handlers may ask of it is built when they ask."""
+
+from __future__ import annotations
+
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from ..transports.base import Exchange
+
+__all__ = ["Handshake"]
+
+
+class Handshake:
+    """A snapshot of the first request. Headers are one string, because 15,000 dictionaries would cost more than the sessions."""
+
+    __slots__ = ("_headers", "method", "path", "peer", "query", "secure")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.method = exchange.method
+        self.path = exchange.path
+        self.query = exchange.query
+        self.peer = exchange.peer
+        self.secure = exchange.secure
+        self._headers = "\n".join(f"{name}\0{value}" for name, value in exchange.headers.items())
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers by their names as Tornado writes them (``User-Agent``); repeated ones are joined by commas."""
+        if not self._headers:
+            return {}
+        return dict(line.split("\0", 1) for line in self._headers.split("\n") if "\0" in line)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies; empty when the header cannot be parsed."""
+        try:
+            jar = SimpleCookie(self.headers.get("Cookie", ""))
+        except CookieError:
+            return {}
+        return {name: morsel.value for name, morsel in jar.items()}
+
+    @property
+    def arguments(self) -> dict[str, list[str]]:
+        """The query's arguments, decoded."""
+        try:
+            return parse_qs(self.query, keep_blank_values=True, max_num_fields=1000)
+        except ValueError:
+            return {}
+
+    def argument(self, name: str, default: str | None = None) -> str | None:
+        """The last value of a query argument, or ``default``."""
+        values = self.arguments.get(name)
+        return values[-1] if values else default
+
+    def environ(self) -> dict[str, Any]:
+        """The WSGI-style mapping (PEP 3333) of the request, with this object as ``anywire.request``."""
+        headers = self.headers
+        host, _, port = headers.get("Host", "").rpartition(":")
+        if not host or not port.isdigit():
+            host, port = headers.get("Host", ""), "443" if self.secure else "80"
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": self.method,
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote(self.path, "latin-1"),
+            "QUERY_STRING": self.query,
+            "RAW_URI": self.path + ("?" + self.query if self.query else ""),
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "SERVER_NAME": host,
+            "SERVER_PORT": port,
+            "REMOTE_ADDR": self.peer[0],
+            "REMOTE_PORT": str(self.peer[1]),
+            "wsgi.url_scheme": "https" if self.secure else "http",
+            "anywire.request": self,
+        }
+        for name, value in headers.items():
+            key = name.upper().replace("-", "_")
+            environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else "HTTP_" + key] = value
+        return environ

@@ -1,0 +1,142 @@
+"""Who may talk to the server from which page: one decision for every transport, WebSocket included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..transports.base import Exchange
+from .config import Config
+from .errors import ConfigError, HandshakeCode, HandshakeRefused
+
+__all__ = ["OriginPolicy"]
+
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+#: Seconds that a browser may remember a preflight's answer (the most that Chromium takes: two hours).
+_PREFLIGHT_AGE = "7200"
+Origin = tuple[str, str, int]
+
+
+class OriginPolicy:
+    """The ``origins``, ``credentials`` and ``allowed_hosts`` settings, applied to requests."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._listed: frozenset[Origin] = frozenset()
+        self._null = False
+        origins = config.origins
+        if isinstance(origins, str) and origins != "*":
+            origins = (origins,)
+        if isinstance(origins, tuple):
+            self._null = "null" in origins
+            self._listed = frozenset(_listed(text) for text in origins if text != "null")
+
+    def admit(self, exchange: Exchange, environ: Mapping[str, Any] | None = None, script: bool = False) -> None:
+        """Let the request through and add its CORS headers, or raise HandshakeRefused (403; 421 for a foreign Host).
+
+        ``script`` marks requests that any page can cause *and read* without asking (JSONP): they must show where they come from.
+        """
+        headers = exchange.headers
+        self._check_host(headers.get("Host", ""))
+        origin = headers.get("Origin")
+        if origin is None:
+            self._check_silent(exchange, environ, script)
+            return
+        if any(ord(character) < 32 or ord(character) > 126 for character in origin):
+            raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
+        if not self.allows(origin, exchange, environ):
+            raise HandshakeRefused(HandshakeCode.FORBIDDEN, "Origin not allowed")
+        exchange.extra_headers.extend(self._cors(origin))
+
+    def allows(self, origin: str, exchange: Exchange, environ: Mapping[str, Any] | None = None) -> bool:
+        """Whether pages of ``origin`` may talk to this server at the host they asked for."""
+        wanted = self._config.origins
+        if wanted == "*":
+            return True
+        if origin == "null":
+            return self._null
+        parsed = _parse(origin)
+        if callable(wanted):
+            return bool(wanted(origin, environ or {}))
+        if parsed is None:
+            return False
+        return parsed in self._listed or _same(parsed, exchange)
+
+    def preflight(self, exchange: Exchange) -> None:
+        """Answer OPTIONS: 204, with permission or without."""
+        headers: list[tuple[str, str]] = []
+        origin = exchange.headers.get("Origin", "")
+        if origin and self.allows(origin, exchange):
+            headers = self._cors(origin)
+            headers += [("Access-Control-Allow-Methods", "GET, POST"), ("Access-Control-Max-Age", _PREFLIGHT_AGE)]
+            asked = exchange.headers.get("Access-Control-Request-Headers", "")
+            if asked and all(c.isalnum() or c in "-_, " for c in asked) and len(asked) < 1000:
+                headers.append(("Access-Control-Allow-Headers", asked))
+            if exchange.headers.get("Access-Control-Request-Private-Network") == "true":
+                headers.append(("Access-Control-Allow-Private-Network", "true"))
+        exchange.respond(204, headers=headers)
+
+    def _cors(self, origin: str) -> list[tuple[str, str]]:
+        if self._config.origins == "*":
+            return [("Access-Control-Allow-Origin", "*")]
+        headers = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]
+        if self._config.credentials:
+            headers.append(("Access-Control-Allow-Credentials", "true"))
+        return headers
+
+    def _check_host(self, host: str) -> None:
+        allowed = self._config.allowed_hosts
+        if allowed and host.lower() not in allowed and host.lower().rpartition(":")[0] not in allowed:
+            raise HandshakeRefused(HandshakeCode.FORBIDDEN, "Host not served here", status=421)
+
+    def _check_silent(self, exchange: Exchange, environ: Mapping[str, Any] | None, script: bool) -> None:
+        """A request without Origin: a native client, an old browser's same-origin GET, or a script tag."""
+        headers = exchange.headers
+        site = headers.get("Sec-Fetch-Site")
+        if site in (None, "same-origin", "none") and not (script and site is None):
+            return
+        if self._config.origins == "*":
+            return
+        referer = headers.get("Referer")
+        if referer is not None:
+            page = _parse(referer)
+            if page is not None and self.allows(f"{page[0]}://{page[1]}:{page[2]}", exchange, environ):
+                return
+        elif script and site is None and "Cookie" not in headers:
+            return  # nothing of the user's rides on it
+        raise HandshakeRefused(HandshakeCode.FORBIDDEN, "Origin not allowed")
+
+
+def _parse(text: str) -> Origin | None:
+    """Scheme, host and port, normalised; None for what is not an origin."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return None
+    scheme = parts.scheme.lower()
+    if scheme not in _PORTS or not parts.hostname or "@" in parts.netloc:
+        return None
+    return scheme, parts.hostname, port if port is not None else _PORTS[scheme]
+
+
+def _listed(text: str) -> Origin:
+    parsed = _parse(text)
+    if parsed is None or urlsplit(text).path not in ("", "/"):
+        raise ConfigError(f"origins holds {text!r}; an origin looks like https://example.org or https://example.org:8443")
+    return parsed
+
+
+def _same(origin: Origin, exchange: Exchange) -> bool:
+    """Same host and port as the Host header names. Behind a TLS-terminating proxy we see plain HTTP, so only a secure
+    connection binds the scheme; a Host without a port means the default port of the page's own scheme."""
+    scheme, host, port = origin
+    if exchange.secure and scheme != "https":
+        return False
+    try:
+        here = urlsplit("//" + exchange.headers.get("Host", ""))
+        here_port = here.port
+    except ValueError:
+        return False
+    return here.hostname == host and port == (_PORTS[scheme] if here_port is None else here_port)

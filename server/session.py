@@ -1,0 +1,531 @@
+"""One peer's session: a state table, a heartbeat, an outbox, and the transport that carries it at the moment.
+
+A session outlives its carriers. It gets its transport, its clock (inside the wheel) and what to do with packets handed in, so it
+can be run without a loop.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..transports.base import Framing, Loss, Refused, Transport
+from ..transports.framing import wrap
+from .config import Config
+from .errors import CloseReason, ProtocolError
+from .events import Close, Event, Message, Noop, Open, Packet, Ping, Pong, Upgrade
+from .outbox import Outbox
+from .outgoing import Outgoing
+from .protocols.base import Decoder, Limits, Protocol
+from .timers import Alarm, Timed, Wheel
+
+if TYPE_CHECKING:
+    from .handshake import Handshake
+
+__all__ = ["Session", "SessionEnv", "SessionState", "StateError"]
+
+log = logging.getLogger("anywire.session")
+
+#: Seconds between the noops that end a client's polls while it upgrades (engine.io, lib/socket.ts: 100 ms).
+NOOP_INTERVAL = 0.1
+#: Seconds that a closing session may take to hand out what it still holds.
+DRAIN_TIMEOUT = 5.0
+
+_PING = Outgoing(Ping())
+_NOOP = Outgoing(Noop())
+_PROBE_ANSWER = Outgoing(Pong("probe"))
+
+
+class StateError(RuntimeError):
+    """Our own mistake: an input that the state table does not have."""
+
+
+class SessionState(enum.Enum):
+    """Where a session is in its life."""
+
+    OPENING = "opening"  #: made, nothing said yet
+    OPEN = "open"  #: one carrier
+    UPGRADING = "upgrading"  #: a second carrier is being tried; the first still carries
+    DETACHED = "detached"  #: no carrier; waits for one
+    CLOSING = "closing"  #: ends as soon as what it holds is handed out
+    CLOSED = "closed"
+
+
+class Input(enum.Enum):
+    """What can happen to a session's state."""
+
+    ATTACH = "attach"
+    PROBE = "probe"
+    UPGRADE = "upgrade"
+    PROBE_LOST = "probe lost"
+    DETACH = "detach"
+    DRAIN = "drain"
+    CLOSE = "close"
+
+
+_S, _I = SessionState, Input
+_TABLE: dict[tuple[SessionState, Input], SessionState] = {
+    (_S.OPENING, _I.ATTACH): _S.OPEN,
+    (_S.OPENING, _I.CLOSE): _S.CLOSED,
+    (_S.OPEN, _I.PROBE): _S.UPGRADING,
+    (_S.OPEN, _I.ATTACH): _S.OPEN,
+    (_S.OPEN, _I.DETACH): _S.DETACHED,
+    (_S.OPEN, _I.DRAIN): _S.CLOSING,
+    (_S.OPEN, _I.CLOSE): _S.CLOSED,
+    (_S.UPGRADING, _I.UPGRADE): _S.OPEN,
+    (_S.UPGRADING, _I.PROBE_LOST): _S.OPEN,
+    (_S.UPGRADING, _I.DRAIN): _S.CLOSING,
+    (_S.UPGRADING, _I.CLOSE): _S.CLOSED,
+    (_S.DETACHED, _I.ATTACH): _S.OPEN,
+    (_S.DETACHED, _I.CLOSE): _S.CLOSED,
+    (_S.CLOSING, _I.CLOSE): _S.CLOSED,
+    (_S.CLOSING, _I.PROBE_LOST): _S.CLOSING,
+}
+#: What a lost carrier means for the session.
+_REASONS = {
+    Loss.PEER: CloseReason.TRANSPORT_CLOSE,
+    Loss.ERROR: CloseReason.TRANSPORT_ERROR,
+    Loss.TOO_BIG: CloseReason.TOO_BIG,
+    Loss.SLOW: CloseReason.SLOW_CONSUMER,
+    Loss.LOCAL: CloseReason.SERVER,
+}
+
+
+@dataclass(slots=True)
+class SessionEnv:
+    """What all sessions of a server share.
+
+    ``on_packet(session, packet)`` gets everything that is not the session's own (Socket.IO packets, or ``Message``); it may raise
+    ProtocolError. ``on_closed(session, reason)`` is called once. ``defer(callback)`` runs soon, in the loop.
+    """
+
+    config: Config
+    wheel: Wheel
+    on_packet: Callable[[Session, Packet], None]
+    on_closed: Callable[[Session, CloseReason], None]
+    defer: Callable[[Callable[[], None]], Any]
+    limits: Limits = field(default_factory=Limits)
+
+
+class Session(Timed):
+    """One peer. ``id`` is the engine's id: a secret between the two sides, never shown to others."""
+
+    __slots__ = (
+        "_decoder", "_expecting", "_flush_due", "_framed", "_heard", "_noops", "_patience", "_probed", "_reason",
+        "binary", "connect_alarm", "env", "handshake", "id", "outbox", "probe", "protocol", "sockets", "state", "transport",
+    )  # fmt: skip
+
+    def __init__(self, id_: str, protocol: Protocol, env: SessionEnv, handshake: Handshake, binary: bool = True) -> None:
+        super().__init__()
+        self.id = id_
+        self.protocol = protocol
+        self.env = env
+        self.handshake = handshake
+        self.binary = binary
+        self.state = SessionState.OPENING
+        self.transport: Transport | None = None
+        self.probe: Transport | None = None
+        self.outbox = Outbox(env.config.max_queue_messages, env.config.max_queue_bytes)
+        #: Whatever the layer above keeps for this session (its namespaces).
+        self.sockets: Any = None
+        self.connect_alarm: Alarm | None = None
+        self._decoder: Decoder = protocol.decoder(env.limits)
+        self._expecting = False
+        self._heard = False
+        self._flush_due = False
+        self._framed = False
+        self._probed = False
+        self._noops: Alarm | None = None
+        #: A deadline for what the peer has begun and must finish: an upgrade, attachments, a drain.
+        self._patience: Alarm | None = None
+        self._reason = CloseReason.SERVER
+
+    # -- state ------------------------------------------------------------------------------------------------------
+
+    def _step(self, event: Input) -> None:
+        try:
+            after = _TABLE[self.state, event]
+        except KeyError:
+            raise StateError(f"{event.value} in state {self.state.value}") from None
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("= %s...: %s -> %s", self.id[:12], self.state.value, after.value)
+        self.state = after
+
+    @property
+    def alive(self) -> bool:
+        """Whether messages can still be given to it."""
+        return self.state not in (SessionState.CLOSED, SessionState.CLOSING)
+
+    @property
+    def transport_name(self) -> str:
+        """The name of the transport that carries the session now; "" while none does."""
+        return self.transport.name if self.transport is not None else ""
+
+    def open(self, transport: Transport, opened: Open) -> None:
+        """Take the first carrier and say what the dialect says first."""
+        self._attach(transport)
+        for packet in self.protocol.open_packets(opened):
+            self.send(Outgoing(packet))
+        self._start_heartbeat()
+        transport.start()
+
+    def _attach(self, transport: Transport) -> None:
+        self._step(Input.ATTACH)
+        self._carry(transport)
+
+    def _carry(self, transport: Transport) -> None:
+        self.transport = transport
+        self._framed = transport.framing in (Framing.FRAME, Framing.FRAME_DEFLATED)
+        if self._framed:
+            self.binary = self.binary and transport.binary
+
+    # -- out --------------------------------------------------------------------------------------------------------
+
+    def send(self, outgoing: Outgoing) -> bool:
+        """Send or queue one message, in order. False when it was not taken: the session has ended or its queue is full.
+
+        Raises ``errors.PayloadError`` for what cannot be encoded; nothing is sent then.
+        """
+        transport = self.transport
+        outbox = self.outbox
+        if transport is not None and transport.streaming and outbox.last == outbox.acked and transport.ready:
+            data = outgoing.framed(self.protocol, transport.framing, self.binary)
+            outbox.pass_through()
+            transport.send(data)
+            return True
+        return self._queue(outgoing)
+
+    def _queue(self, outgoing: Outgoing) -> bool:
+        if not self.alive:
+            return False
+        transport = self.transport
+        if outgoing.volatile and (transport is None or not transport.ready or self.outbox.waiting):
+            return False
+        if not self.push(outgoing):
+            return False
+        if transport is not None and transport.ready:
+            self._flush_soon()
+        return True
+
+    def push(self, outgoing: Outgoing) -> bool:
+        """Queue without writing; :meth:`flush` writes. For fan-outs that are written in slices."""
+        if not self.alive:
+            return False
+        size = sum(map(len, outgoing.messages(self.protocol, self.binary)))
+        if self.outbox.push(outgoing, size):
+            return True
+        if self.env.config.slow_consumer == "close" and not outgoing.volatile:
+            log.warning("! %s...: queue full (%d messages, %d bytes)", self.id[:12], len(self.outbox), self.outbox.bytes)
+            self.close(CloseReason.SLOW_CONSUMER)
+        return False
+
+    def _flush_soon(self) -> None:
+        """Write at the end of this turn of the loop, so that one poll takes all that one handler emits."""
+        if not self._flush_due:
+            self._flush_due = True
+            self.env.defer(self._flush_deferred)
+
+    def _flush_deferred(self) -> None:
+        self._flush_due = False
+        self.flush()
+
+    def flush(self) -> None:
+        """Give the carrier what it can take now."""
+        transport, outbox = self.transport, self.outbox
+        if transport is not None and outbox.waiting and transport.ready:
+            if transport.streaming:
+                self._flush_stream(transport)
+            else:
+                self._flush_poll(transport)
+        if self.state is SessionState.CLOSING and not len(outbox):
+            self.close(self._reason)
+
+    def _flush_stream(self, transport: Transport) -> None:
+        outbox = self.outbox
+        while outbox.waiting and transport.ready:
+            outgoing = next(outbox.unsent())
+            data = outgoing.framed(self.protocol, transport.framing, self.binary)
+            outbox.mark_sent(1)
+            outbox.ack_sent()
+            transport.send(data)
+
+    def _flush_poll(self, transport: Transport) -> None:
+        waiting = list(self.outbox.unsent())
+        if len(waiting) == 1:
+            data, binary = waiting[0].body(self.protocol, transport.framing, self.binary)
+        else:
+            messages = [message for outgoing in waiting for message in outgoing.messages(self.protocol, self.binary)]
+            data, binary = self._payload(messages, transport)
+        self.outbox.mark_sent(len(waiting))
+        transport.send(data, binary)
+
+    def _payload(self, messages: list[str | bytes], transport: Transport) -> tuple[bytes, bool]:
+        payload = self.protocol.payload(messages)
+        return wrap(transport.framing, payload), isinstance(payload, bytes)
+
+    # -- what a transport says --------------------------------------------------------------------------------------
+
+    def on_data(self, transport: Transport, data: str | bytes) -> Awaitable[None] | None:
+        """Decode and dispatch; a peer that breaks the protocol is closed before the error goes back to the transport."""
+        if transport is not self.transport:
+            if transport is self.probe:
+                self._on_probe_data(transport, data)
+            return None
+        self._heard = True
+        try:
+            if self._framed:
+                packet = self._decoder.message(data)
+                if packet is not None:
+                    if type(packet) is Event or type(packet) is Message:
+                        self.env.on_packet(self, packet)
+                    else:
+                        self._on_packet(packet)
+                elif self._decoder.pending and self._patience is None:
+                    self._await_attachments()
+            else:
+                self._on_body(transport, data)
+        except Refused as error:
+            log.info("! %s...: %s", self.id[:12], error)
+            self.close(CloseReason.PARSE_ERROR, error.close_code, str(error))
+            raise
+        return None
+
+    def _on_body(self, transport: Transport, data: str | bytes) -> None:
+        if transport.framing is Framing.CALL and isinstance(data, str):
+            data = self.protocol.script_body(data)
+        for packet in self._decoder.payload(data):
+            if self.state is SessionState.CLOSED:
+                return
+            self._on_packet(packet)
+        if self._decoder.pending and self._patience is None:
+            self._await_attachments()
+
+    def _on_packet(self, packet: Packet) -> None:
+        kind = type(packet)
+        if kind is Pong:
+            self._on_pong()
+        elif kind is Ping:
+            self._on_ping(packet)  # type: ignore[arg-type]
+        elif kind is Close:
+            self.close(CloseReason.CLIENT)
+        elif kind is Noop:
+            return
+        elif kind is Upgrade:
+            raise ProtocolError("upgrade on a transport that was not probed")
+        else:
+            self.env.on_packet(self, packet)
+
+    def _await_attachments(self) -> None:
+        """A packet whose attachments never come holds memory: it has as long as a heartbeat."""
+
+        def late() -> None:
+            self._patience = None
+            if self._decoder.pending and self.state is not SessionState.CLOSED:
+                self.close(CloseReason.PARSE_ERROR, 1002, "attachments did not come in time")
+
+        self._patience = self.env.wheel.after(self.env.config.ping_timeout, late)
+
+    def on_ready(self, transport: Transport) -> None:
+        if transport is not self.transport:
+            return
+        if not transport.streaming and self.outbox.sent > self.outbox.acked:
+            # A client polls again when it has read the last answer: for stock clients that is the acknowledgement.
+            self.outbox.ack_sent()
+        self.flush()
+
+    def on_taken(self, transport: Transport, ok: bool) -> None:
+        if self.state is SessionState.CLOSED or transport is not self.transport:
+            return
+        if ok:
+            self.outbox.ack_sent()
+            if self.state is SessionState.CLOSING:
+                self.flush()
+        else:
+            self.outbox.rollback()
+
+    def on_detached(self, transport: Transport, loss: Loss) -> None:
+        if transport is self.probe:
+            self._drop_probe()
+        elif transport is self.transport and self.state is not SessionState.CLOSED:
+            self.close(self._reason if self.state is SessionState.CLOSING else _REASONS[loss])
+
+    # -- upgrade ----------------------------------------------------------------------------------------------------
+
+    def try_upgrade(self, transport: Transport) -> None:
+        """Begin to probe a second carrier; the present one goes on carrying. Raises StateError when one is probed already."""
+        self._step(Input.PROBE)
+        self.probe = transport
+        self._probed = False
+        self._set_patience(self.env.config.upgrade_timeout, self._probe_late)
+        transport.start()
+
+    @property
+    def can_upgrade(self) -> bool:
+        """Whether a second carrier may be tried now."""
+        return self.state is SessionState.OPEN and self.probe is None and not (self.transport and self.transport.streaming)
+
+    def _probe_late(self) -> None:
+        self._patience = None
+        if self.probe is not None:
+            self._drop_probe()
+
+    def _on_probe_data(self, transport: Transport, data: str | bytes) -> None:
+        """Only ``2probe`` and then ``5`` may come on a carrier that is tried; anything else ends that carrier alone."""
+        try:
+            packet = self.protocol.decoder(self.env.limits).message(data)
+        except Refused:
+            packet = None
+        if isinstance(packet, Ping) and packet.data == "probe":
+            self._probed = True
+            transport.send(_PROBE_ANSWER.framed(self.protocol, transport.framing, self.binary))
+            self._end_poll()
+        elif isinstance(packet, Upgrade) and self._probed:
+            self._finish_upgrade(transport)
+        else:
+            self._drop_probe()
+
+    def _end_poll(self) -> None:
+        """Answer the parked poll, now and every 100 ms: a client may begin one more before it stops polling."""
+        self._noops = None
+        transport = self.transport
+        if self.probe is None or transport is None:
+            return
+        if transport.ready and not self.outbox.waiting:
+            transport.send(*_NOOP.body(self.protocol, transport.framing, self.binary))
+        self._noops = self.env.wheel.after(NOOP_INTERVAL, self._end_poll)
+
+    def _finish_upgrade(self, transport: Transport) -> None:
+        old = self.transport
+        self._clear_upgrade()
+        self._step(Input.UPGRADE)
+        self.probe = None
+        self._carry(transport)
+        # The client says "5" only after its last poll has ended: what that poll carried has arrived.
+        self.outbox.ack_sent()
+        if old is not None:
+            old.close(_NOOP.body(self.protocol, old.framing, self.binary)[0])
+        self.flush()
+
+    def _drop_probe(self) -> None:
+        probe, self.probe = self.probe, None
+        self._clear_upgrade()
+        if self.state is not SessionState.CLOSED:
+            self._step(Input.PROBE_LOST)
+        if probe is not None:
+            probe.close()
+
+    def _clear_upgrade(self) -> None:
+        if self._noops is not None:
+            self.env.wheel.discard(self._noops)
+            self._noops = None
+        self._set_patience(0.0, None)
+
+    def _set_patience(self, delay: float, callback: Callable[[], None] | None) -> None:
+        if self._patience is not None:
+            self.env.wheel.discard(self._patience)
+            self._patience = None
+        if callback is not None:
+            self._patience = self.env.wheel.after(delay, callback)
+
+    # -- heartbeat --------------------------------------------------------------------------------------------------
+
+    def _start_heartbeat(self) -> None:
+        if self.state is SessionState.CLOSED:
+            return
+        config, wheel = self.env.config, self.env.wheel
+        delay = config.ping_interval + (config.ping_timeout if self.protocol.pinger == "client" else 0.0)
+        wheel.schedule(self, wheel.now() + delay)
+
+    def on_deadline(self, now: float) -> None:
+        """The heartbeat's deadline: time to ping, or the answer is overdue."""
+        if self.protocol.pinger == "server" and (not self._expecting or self._heard):
+            # Whoever has sent anything since the ping is alive, however slowly a large transfer lets its pong through.
+            self._expecting, self._heard = True, False
+            self.env.wheel.schedule(self, now + self.env.config.ping_timeout)
+            self.send(_PING)
+        else:
+            self.close(CloseReason.PING_TIMEOUT)
+
+    def _on_pong(self) -> None:
+        if self.protocol.pinger != "server":
+            raise ProtocolError("pong from the side that pings")
+        if self._expecting:
+            self._expecting = False
+            self.env.wheel.schedule(self, self.env.wheel.now() + self.env.config.ping_interval)
+
+    def _on_ping(self, packet: Ping) -> None:
+        if self.protocol.pinger != "client":
+            raise ProtocolError("ping from the side that answers pings")
+        self._start_heartbeat()
+        self.send(Outgoing(Pong(packet.data)))
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    def close_when_drained(self, reason: CloseReason) -> None:
+        """Take nothing more, hand out what is held, then close; after DRAIN_TIMEOUT seconds close anyway."""
+        if not self.alive:
+            return
+        if self.state in (SessionState.OPENING, SessionState.DETACHED) or not len(self.outbox):
+            self.close(reason)
+            return
+        if self.probe is not None:
+            self._drop_probe()
+        self._reason = reason
+        self._step(Input.DRAIN)
+        self._set_patience(DRAIN_TIMEOUT, lambda: self.close(reason))
+        self.flush()
+
+    def close(self, reason: CloseReason, code: int = 1000, text: str = "") -> None:
+        """End now. Idempotent; ``on_closed`` is called once, after the transport was closed."""
+        if self.state is SessionState.CLOSED:
+            return
+        self._step(Input.CLOSE)
+        self.env.wheel.discard(self)
+        self._clear_upgrade()
+        if self.connect_alarm is not None:
+            self.env.wheel.discard(self.connect_alarm)
+            self.connect_alarm = None
+        transport, probe = self.transport, self.probe
+        self.transport = self.probe = None
+        self.outbox.clear()
+        self._decoder = _DEAD
+        if probe is not None:
+            probe.close()
+        if transport is not None:
+            transport.close(self._last_words(transport, reason), _CODES.get(reason, code), text or reason.text)
+        self.env.on_closed(self, reason)
+
+    def _last_words(self, transport: Transport, reason: CloseReason) -> bytes:
+        packet = self.protocol.farewell(transport.framing, reason is CloseReason.CLIENT)
+        if packet is None:
+            return b""
+        outgoing = Outgoing(packet)
+        if transport.streaming:
+            return outgoing.framed(self.protocol, transport.framing, self.binary)
+        return outgoing.body(self.protocol, transport.framing, self.binary)[0]
+
+
+#: WebSocket close codes for ends that have one (RFC 6455, section 7.4.1; 4008 is ours: slow consumer).
+_CODES = {CloseReason.SHUTDOWN: 1001, CloseReason.TOO_BIG: 1009, CloseReason.SLOW_CONSUMER: 4008}
+
+
+class _DeadDecoder(Decoder):
+    """The decoder of an ended session: holds nothing and understands nothing."""
+
+    __slots__ = ()
+
+    def message(self, data: str | bytes) -> Packet | None:
+        return None
+
+    def payload(self, data: str | bytes) -> list[Packet]:
+        return []
+
+    @property
+    def pending(self) -> bool:
+        return False
+
+
+_DEAD = _DeadDecoder()
