@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+from anywire.server.tasks import SETTLED, Runner
+
+
+def run_one(make: Any) -> tuple[bool, Any, BaseException | None]:
+    """Run a coroutine on a Runner: whether it ended at once, its result, its error."""
+
+    async def main() -> tuple[bool, Any, BaseException | None]:
+        loop = asyncio.get_running_loop()
+        runner, ended = Runner(loop), loop.create_future()
+        at_once = runner.run(make(), lambda result, error: ended.set_result((result, error)))
+        result, error = await asyncio.wait_for(ended, 5)
+        await runner.stop(0)
+        return at_once, result, error
+
+    return asyncio.run(main())
+
+
+def test_a_coroutine_that_never_waits_ends_in_the_callers_frame() -> None:
+    async def work() -> int:
+        return 7
+
+    assert run_one(work) == (True, 7, None)
+
+
+def test_a_coroutine_that_waits_goes_on_as_a_task() -> None:
+    async def work() -> int:
+        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        return 8
+
+    assert run_one(work) == (False, 8, None)
+
+
+def test_an_error_is_handed_over_before_and_after_the_first_wait() -> None:
+    async def early() -> None:
+        raise KeyError("early")
+
+    async def late() -> None:
+        await asyncio.sleep(0)
+        raise KeyError("late")
+
+    at_once, _, error = run_one(early)
+    assert at_once and isinstance(error, KeyError) and error.args == ("early",)
+    at_once, _, error = run_one(late)
+    assert not at_once and isinstance(error, KeyError) and error.args == ("late",)
+
+
+def test_the_current_task_is_the_same_before_and_after_the_first_wait() -> None:
+    async def work() -> bool:
+        before = asyncio.current_task()
+        await asyncio.sleep(0)
+        return before is not None and before is asyncio.current_task()
+
+    assert run_one(work)[1] is True
+
+
+def test_a_timeout_entered_before_the_first_wait_works() -> None:
+    async def work() -> str:
+        try:
+            async with asyncio.timeout(0.02):
+                await asyncio.sleep(5)
+        except TimeoutError:
+            return "timed out"
+        return "slept"
+
+    assert run_one(work) == (False, "timed out", None)
+
+
+def test_a_task_group_entered_before_the_first_wait_works() -> None:
+    async def double(value: int) -> int:
+        await asyncio.sleep(0)
+        return value * 2
+
+    async def work() -> int:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(double(value)) for value in (1, 2)]
+        return sum(task.result() for task in tasks)
+
+    assert run_one(work) == (False, 6, None)
+
+
+def test_context_variables_of_one_coroutine_do_not_reach_the_next() -> None:
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+
+    async def main() -> list[str]:
+        loop = asyncio.get_running_loop()
+        runner, seen, ended = Runner(loop), [], loop.create_future()
+
+        async def setter() -> None:
+            variable.set("mine")
+            await asyncio.sleep(0)
+            seen.append(variable.get())
+            ended.set_result(None)
+
+        async def reader() -> None:
+            seen.append(variable.get())
+
+        runner.run(setter(), lambda result, error: None)
+        runner.run(reader(), lambda result, error: None)
+        await ended
+        await runner.stop(0)
+        return seen
+
+    assert asyncio.run(main()) == ["unset", "mine"]
+
+
+def test_a_coroutine_can_be_run_from_inside_another_task() -> None:
+    async def main() -> bool:
+        mine = asyncio.current_task()
+        runner = Runner(asyncio.get_running_loop())
+        seen: list[Any] = []
+
+        async def work() -> None:
+            seen.append(asyncio.current_task())
+
+        runner.run(work(), lambda result, error: None)
+        await runner.stop(0)
+        return asyncio.current_task() is mine and seen[0] is not mine
+
+    assert asyncio.run(main())
+
+
+def test_stop_waits_for_what_runs_and_then_cancels_it() -> None:
+    async def main() -> list[str]:
+        runner = Runner(asyncio.get_running_loop())
+        seen: list[str] = []
+
+        async def work(name: str, seconds: float) -> None:
+            try:
+                await asyncio.sleep(seconds)
+                seen.append(name + " ended")
+            except asyncio.CancelledError:
+                seen.append(name + " cancelled")
+                raise
+
+        runner.run(work("short", 0.01), lambda result, error: None)
+        runner.run(work("long", 60), lambda result, error: None)
+        await runner.stop(0.1)
+        return seen
+
+    assert asyncio.run(main()) == ["short ended", "long cancelled"]
+
+
+def test_what_is_settled_can_be_awaited_gathered_made_a_task_or_ignored() -> None:
+    async def main() -> None:
+        await SETTLED
+        await asyncio.gather(SETTLED, SETTLED)
+        await asyncio.create_task(SETTLED)  # type: ignore[arg-type]
+
+    asyncio.run(main())
+    assert isinstance(SETTLED, Coroutine)
+
+
+@pytest.mark.parametrize("count", [3])
+def test_many_coroutines_wait_side_by_side(count: int) -> None:
+    async def main() -> int:
+        loop = asyncio.get_running_loop()
+        runner, gate, results = Runner(loop), loop.create_future(), []
+
+        async def work() -> None:
+            await gate
+            results.append(1)
+
+        for _ in range(count):
+            runner.run(work(), lambda result, error: None)
+        gate.set_result(None)
+        await runner.stop(1)
+        return len(results)
+
+    assert asyncio.run(main()) == count
