@@ -86,6 +86,10 @@ def _rest(
 ) -> Generator[Any, Any, Any]:
     """Go on with a coroutine that has already yielded once."""
     value = None
+    if getattr(yielded, "_asyncio_future_blocking", None) is not None:
+        # A future's mark that it is waited for properly (asyncio, "Future-like objects"). Several coroutines may have begun to wait for
+        # this one before the first of their tasks ran and took the mark off.
+        yielded._asyncio_future_blocking = True
     while True:
         if error is None:
             try:
