@@ -87,8 +87,6 @@ def _rest(
     """Go on with a coroutine that has already yielded once."""
     value = None
     if getattr(yielded, "_asyncio_future_blocking", None) is not None:
-        # A future's mark that it is waited for properly (asyncio, "Future-like objects"). Several coroutines may have begun to wait for
-        # this one before the first of their tasks ran and took the mark off.
         yielded._asyncio_future_blocking = True
     while True:
         if error is None:
@@ -135,6 +133,10 @@ class Runner:
                 raise
             result, error = None, raised
         else:
+            if getattr(yielded, "_asyncio_future_blocking", None) is not None:
+                # The mark that a future is being waited for, until a task takes note of it. Ours will do so later, and another coroutine
+                # that waits for the same future meanwhile must not find it.
+                yielded._asyncio_future_blocking = False
             spare.job = (coro, yielded, context, done)
             self._hand_over(spare)
             return False
