@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from .base import Protocol
-from .engineio4 import BareEngineIO4, EngineIO4
+from collections.abc import Sequence
 
-__all__ = ["BARE_PROTOCOLS", "PROTOCOLS"]
+from ..errors import HandshakeCode, HandshakeRefused
+from .base import Located, Protocol
+from .engineio4 import BareEngineIO4, EngineIO4, read_query
+
+__all__ = ["BARE_PROTOCOLS", "PROTOCOLS", "locate"]
 
 PROTOCOLS: tuple[Protocol, ...] = (EngineIO4(),)
 BARE_PROTOCOLS: tuple[Protocol, ...] = (BareEngineIO4(),)
+
+
+def locate(protocols: Sequence[Protocol], path: str, query: str, base: str) -> tuple[Protocol, Located] | None:
+    """Whose request it is, and what its URL names. None: not below ``base``.
+
+    Raises HandshakeRefused when it is ours to answer and no dialect takes it; a wrong transport is told before a wrong version
+    (engine.io, lib/server.ts).
+    """
+    for protocol in protocols:
+        located = protocol.locate(path, query, base)
+        if located is not None:
+            return protocol, located
+    if path != base and path + "/" != base:
+        return None
+    if read_query(query).get("transport") not in ("polling", "websocket", "htmlfile"):
+        raise HandshakeRefused(HandshakeCode.UNKNOWN_TRANSPORT)
+    raise HandshakeRefused(HandshakeCode.UNSUPPORTED_PROTOCOL)
