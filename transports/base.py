@@ -93,7 +93,7 @@ class HttpProfile:
     string literal of a JSONP answer (``___eio[0](``), or None when the query names none validly; the answer ends with
     ``call_end``. ``tag_preamble`` is the first chunk of an htmlfile stream, padded so that browsers start;
     ``poll_overlap`` says what happens to two GETs at once: ``"close"`` ends the session, ``"newer"`` answers
-    the older with ``empty_body`` and keeps the newer. ``lost_poll_closes``: whether a parked poll that the client
+    the older with ``empty_body`` and keeps the newer; at ``"close"`` the older is answered with ``overlap_body``. ``lost_poll_closes``: whether a parked poll that the client
     drops ends the session at once (Engine.IO) or only frees the carrier (Socket.IO 0.9, whose servers ignored it).
     """
 
@@ -105,6 +105,7 @@ class HttpProfile:
     call_end: bytes = b");"
     tag_preamble: Callable[[str], bytes] = lambda query: b""
     poll_overlap: str = "close"
+    overlap_body: bytes = b"1"
     empty_body: bytes = b""
     lost_poll_closes: bool = True
 

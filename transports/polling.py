@@ -1,0 +1,176 @@
+"""XHR long-polling: a GET waits for what there is to say, a POST brings what the client says."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from typing import ClassVar
+
+from .base import Exchange, Framing, Loss, Refused, Transport, TransportDelegate, TransportOptions
+
+__all__ = ["Polling", "PostingTransport"]
+
+_BAD_REQUEST = b'{"code":3,"message":"Bad request"}'
+
+
+class PostingTransport(Transport):
+    """What polling, JSONP and htmlfile share: requests of one session, of which POSTs carry the client's messages."""
+
+    __slots__ = ("_closed", "_options", "_reading")
+
+    def __init__(self, delegate: TransportDelegate, options: TransportOptions) -> None:
+        self.delegate = delegate
+        self._options = options
+        self._reading = False
+        self._closed = False
+
+    def handle(self, exchange: Exchange) -> None:
+        if self._closed:
+            exchange.respond(400, _BAD_REQUEST, "application/json")
+        elif exchange.method == "GET":
+            self._get(exchange)
+        elif exchange.method == "POST":
+            self._post(exchange)
+        else:
+            exchange.respond(405, headers=[("Allow", "GET, POST")])
+
+    def _get(self, exchange: Exchange) -> None:
+        raise NotImplementedError
+
+    def _post(self, exchange: Exchange) -> None:
+        if self._reading and self._options.profile.poll_overlap == "close":
+            exchange.respond(400, _BAD_REQUEST, "application/json")
+            self._lose(Loss.ERROR)
+            return
+        self._reading = True
+        exchange.on_close = self._read
+        exchange.read_body(self._options.max_message, lambda body: self._on_body(exchange, body), self._options.body_timeout)
+
+    def _read(self) -> None:
+        self._reading = False
+
+    def _on_body(self, exchange: Exchange, body: bytes) -> None:
+        self._reading = False
+        exchange.on_close = None
+        try:
+            later = self.delegate.on_data(self, self._decode(exchange, body))
+        except Refused as error:
+            exchange.respond(error.status, error.body, error.content_type, error.headers)
+            return
+        if later is None:
+            self._accept(exchange)
+        else:
+            waiting: asyncio.Future[None] = asyncio.ensure_future(later)  # type: ignore[arg-type]
+            waiting.add_done_callback(lambda done: self._accepted_later(exchange, done))
+
+    def _accepted_later(self, exchange: Exchange, done: asyncio.Future[None]) -> None:
+        error = done.exception() if not done.cancelled() else None
+        if error is None:
+            self._accept(exchange)
+        elif isinstance(error, Refused):
+            exchange.respond(error.status, error.body, error.content_type, error.headers)
+        else:
+            exchange.respond(503, headers=[("Retry-After", "1")])
+
+    def _accept(self, exchange: Exchange) -> None:
+        profile = self._options.profile
+        exchange.respond(200, profile.ok_body, profile.ok_type, _common(exchange))
+
+    def _decode(self, exchange: Exchange, body: bytes) -> str | bytes:
+        if exchange.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/octet-stream":
+            return body
+        try:
+            return body.decode()
+        except UnicodeDecodeError:
+            raise Refused("the body is not UTF-8") from None
+
+    def _lose(self, loss: Loss) -> None:
+        if not self._closed:
+            self._closed = True
+            self.delegate.on_detached(self, loss)
+
+
+class Polling(PostingTransport):
+    """One session's polls; at most one GET is parked."""
+
+    __slots__ = ("_parked",)
+    name: ClassVar[str] = "polling"
+    framing = Framing.TEXT
+
+    def __init__(self, exchange: Exchange, delegate: TransportDelegate, options: TransportOptions) -> None:
+        super().__init__(delegate, options)
+        self._parked: Exchange | None = exchange
+        exchange.on_close = self._dropped
+
+    @classmethod
+    def open(cls, exchange: Exchange, delegate: TransportDelegate, options: TransportOptions) -> Polling:
+        return cls(exchange, delegate, options)
+
+    def start(self) -> None:
+        if self._parked is not None:
+            self.delegate.on_ready(self)
+
+    def _get(self, exchange: Exchange) -> None:
+        if self._parked is not None:
+            if self._options.profile.poll_overlap == "close":
+                self._answer(self._options.profile.overlap_body)
+                exchange.respond(400, _BAD_REQUEST, "application/json")
+                self._lose(Loss.ERROR)
+                return
+            self._answer(self._options.profile.empty_body)
+        self._parked = exchange
+        exchange.on_close = self._dropped
+        self.delegate.on_ready(self)
+
+    def _dropped(self) -> None:
+        """The client has dropped its waiting GET."""
+        self._parked = None
+        if self._options.profile.lost_poll_closes:
+            self._lose(Loss.PEER)
+
+    @property
+    def ready(self) -> bool:
+        return self._parked is not None
+
+    def send(self, data: bytes, binary: bool = False) -> None:
+        self._answer(data, binary, report=True)
+
+    def close(self, last: bytes = b"", code: int = 1000, reason: str = "") -> None:
+        if self._closed:
+            return
+        if self._parked is not None:
+            self._answer(last)
+        self._lose(Loss.LOCAL)
+
+    def _answer(self, data: bytes, binary: bool = False, report: bool = False) -> None:
+        exchange, self._parked = self._parked, None
+        if exchange is None:
+            raise RuntimeError("no poll waits for this answer")
+        exchange.on_close = None
+        body, kind = self._wrapped(exchange, data, binary)
+        headers = _common(exchange)
+        options = self._options
+        if options.compression and len(body) >= options.compression_threshold and _takes_gzip(exchange):
+            body = gzip.compress(body, 6, mtime=0)
+            headers += [("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]
+        exchange.respond(200, body, kind, headers, self._taken if report else None)
+
+    def _taken(self, ok: bool) -> None:
+        self.delegate.on_taken(self, ok)
+
+    def _wrapped(self, exchange: Exchange, data: bytes, binary: bool) -> tuple[bytes, str]:
+        return data, "application/octet-stream" if binary else self._options.profile.poll_type
+
+
+def _common(exchange: Exchange) -> list[tuple[str, str]]:
+    """Headers of every answer: nothing may be cached or sniffed, and old IE must not filter it (engine.io, lib/transports/polling.ts)."""
+    headers = [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+    agent = exchange.headers.get("User-Agent", "")
+    if ";MSIE" in agent or "Trident/" in agent:
+        headers.append(("X-XSS-Protection", "0"))
+    return headers
+
+
+def _takes_gzip(exchange: Exchange) -> bool:
+    """IE6 says that it takes gzip and then cuts the first bytes of compressed scripts."""
+    return "gzip" in exchange.headers.get("Accept-Encoding", "") and "MSIE 6" not in exchange.headers.get("User-Agent", "")

@@ -1,0 +1,211 @@
+"""One non-blocking socket, plain or TLS: read when readable, write at once, keep only what the kernel did not take."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from typing import Protocol
+
+from .base import Loss
+
+__all__ = ["Wire", "WireOwner"]
+
+#: Bytes read at a time; a TLS record is at most 16 KiB, a small frame fits thousands of times.
+READ_SIZE = 65_536
+#: Reads in one turn of the loop, so that one fast sender does not starve the others.
+READS_A_TURN = 8
+
+
+class WireOwner(Protocol):
+    """Who hears what the socket says."""
+
+    def on_bytes(self, data: bytes) -> None:
+        """Bytes have arrived."""
+
+    def on_lost(self, loss: Loss) -> None:
+        """The socket is gone; nothing more is said."""
+
+    def on_drained(self) -> None:
+        """The kernel has taken everything, after it had not."""
+
+
+class Wire:
+    """A connected socket of which we are the only owner.
+
+    ``initial``: bytes that the HTTP engine had already read. ``backlog``: bytes that wait for the kernel.
+    """
+
+    __slots__ = ("_closing", "_fd", "_initial", "_loop", "_paused", "_pending", "_sock", "_tls", "_want_write", "backlog", "owner", "peer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, initial: bytes = b"", peer: tuple[str, int] = ("", 0)) -> None:
+        self._loop = loop
+        self._sock: socket.socket | None = sock
+        self._fd = sock.fileno()
+        self._tls = isinstance(sock, ssl.SSLSocket)
+        self._initial = initial
+        self._pending: list[bytes] | None = None
+        self._closing = False
+        self._paused = False
+        self._want_write = False
+        self.backlog = 0
+        self.peer = peer
+        self.owner: WireOwner | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether the socket is still ours."""
+        return self._sock is not None
+
+    def start(self) -> None:
+        """Begin to read; ``owner`` must be set."""
+        if self._sock is None:
+            return
+        if not self._paused:
+            self._loop.add_reader(self._fd, self._on_readable)
+        if self._initial or self._tls:
+            # TLS may hold decrypted bytes that no readiness of the socket will announce.
+            self._loop.call_soon(self._first_read)
+
+    def _first_read(self) -> None:
+        initial, self._initial = self._initial, b""
+        if initial and self._sock is not None and self.owner is not None:
+            self.owner.on_bytes(initial)
+        if self._tls and self._sock is not None and not self._paused:
+            self._on_readable()
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    def _on_readable(self) -> None:
+        for _ in range(READS_A_TURN):
+            sock = self._sock
+            if sock is None or self._paused:
+                return
+            try:
+                data = sock.recv(READ_SIZE)
+            except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
+                return
+            except ssl.SSLWantWriteError:
+                self._watch_writing()
+                return
+            except OSError as error:
+                self._lost(Loss.PEER if isinstance(error, (ConnectionError, ssl.SSLEOFError)) else Loss.ERROR)
+                return
+            if not data:
+                self._lost(Loss.PEER)
+                return
+            assert self.owner is not None
+            self.owner.on_bytes(data)
+            if not self._tls and len(data) < READ_SIZE:
+                return
+        if self._tls:
+            self._loop.call_soon(self._on_readable)
+
+    def pause(self) -> None:
+        """Stop reading."""
+        if not self._paused and self._sock is not None:
+            self._paused = True
+            self._loop.remove_reader(self._fd)
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._paused and self._sock is not None:
+            self._paused = False
+            self._loop.add_reader(self._fd, self._on_readable)
+            if self._tls:
+                self._loop.call_soon(self._on_readable)
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send now what the kernel takes, and keep the rest."""
+        sock = self._sock
+        if sock is None or self._closing:
+            return
+        if self._pending is None:
+            try:
+                sent = sock.send(data)
+            except (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                sent = 0
+            except OSError:
+                # The reader hears of it too; telling it from here would call the owner back inside its own write.
+                self._loop.call_soon(self._lost, Loss.PEER)
+                return
+            if sent == len(data):
+                return
+            self._pending = [data[sent:]]
+            self.backlog = len(data) - sent
+            self._watch_writing()
+        else:
+            self._pending.append(data)
+            self.backlog += len(data)
+
+    def _watch_writing(self) -> None:
+        if not self._want_write and self._sock is not None:
+            self._want_write = True
+            self._loop.add_writer(self._fd, self._on_writable)
+
+    def _on_writable(self) -> None:
+        sock = self._sock
+        if sock is None:
+            return
+        if self._pending:
+            data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+            try:
+                # TLS wants the same bytes again after a refusal: they stay joined as they are.
+                sent = sock.send(data)
+            except (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                self._pending = [data]
+                return
+            except OSError:
+                self._lost(Loss.PEER)
+                return
+            self.backlog -= sent
+            self._pending = [data[sent:]] if sent < len(data) else None
+        if not self._pending:
+            self._drained()
+
+    def _drained(self) -> None:
+        self._pending = None
+        self._want_write = False
+        self._loop.remove_writer(self._fd)
+        if self._closing:
+            self._shut()
+        elif self.owner is not None:
+            self.owner.on_drained()
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Hand out what is kept, then close. ``on_lost`` is not called for this side's own end."""
+        if self._sock is None or self._closing:
+            return
+        self._closing = True
+        self._loop.remove_reader(self._fd)
+        if self._pending is None:
+            self._shut()
+
+    def abort(self) -> None:
+        """Close now; what is kept is lost."""
+        self._shut()
+
+    def _shut(self) -> None:
+        sock, self._sock = self._sock, None
+        self._pending = None
+        self.backlog = 0
+        if sock is None:
+            return
+        self._loop.remove_reader(self._fd)
+        self._loop.remove_writer(self._fd)
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_WR)
+        sock.close()
+
+    def _lost(self, loss: Loss) -> None:
+        if self._sock is None:
+            return
+        owner, self.owner = self.owner, None
+        self._shut()
+        if owner is not None and not self._closing:
+            owner.on_lost(loss)
