@@ -39,7 +39,7 @@ log = logging.getLogger("anywire.server")
 _RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
 Targets = str | Iterable[str] | None
 #: What the sending methods return: already done, or about to be.
-Sent = Awaitable[None]
+Sent = Awaitable[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +160,8 @@ class Server(Endpoint):
         """Send an event to a client, to one or more rooms, or to everyone in the namespace.
 
         ``data``: a tuple is several arguments, None is none; bytes anywhere inside travel as binary. ``skip_sid`` and
-        ``skip_room`` leave clients out. ``callback`` is called with the arguments of each acknowledgement. ``ignore_queue`` keeps it to this
-        process. ``volatile`` messages are dropped for a client that cannot take them now. Raises PayloadError and
+        ``skip_room`` leave clients out. ``callback`` is called with the arguments of each acknowledgement. ``ignore_queue`` keeps
+        it to this process. ``volatile`` messages are dropped for a client that cannot take them now. Raises PayloadError and
         BadNamespaceError at once.
         """
         namespace = namespace or "/"
@@ -461,9 +461,7 @@ class Server(Endpoint):
         session.sockets = Clients()
         if session.protocol.auto_connect:
             return
-        session.connect_alarm = session.env.wheel.after(
-            self.config.connect_timeout, lambda: session.close(CloseReason.CONNECT_TIMEOUT)
-        )
+        session.connect_alarm = session.env.wheel.after(self.config.connect_timeout, lambda: session.close(CloseReason.CONNECT_TIMEOUT))
 
     def _on_packet(self, session: Session, packet: Packet) -> None:
         self._dispatcher.on_packet(session, packet)

@@ -27,9 +27,7 @@ GRACE = 5.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Returns the exit code: 0, or 2 for what the user must mend (said on stderr)."""
     arguments = _parser().parse_args(argv)
-    logging.basicConfig(
-        level=getattr(arguments, "log_level", "INFO").upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s"
-    )
+    logging.basicConfig(level=getattr(arguments, "log_level", "INFO").upper(), format="%(asctime)s %(levelname)-7s %(name)s %(message)s")
     try:
         return int(arguments.run(arguments))
     except (ConfigError, OSError) as error:

@@ -30,7 +30,7 @@ _TRANSPORT_NAMES = {
 }
 
 Origins = str | Sequence[str] | Callable[[str, Mapping[str, Any]], bool] | None
-Authorization = Callable[[Mapping[str, Any]], bool | str | None | Awaitable[bool | str | None]] | None
+Authorization = Callable[[Mapping[str, Any]], bool | str | Awaitable[bool | str | None] | None] | None
 
 
 def _setting(default: Any, help_: str, *, low: float | None = None, high: float | None = None, text: bool = True) -> Any:
@@ -61,9 +61,7 @@ class Config:
         512, "messages that may wait for one slow client; a fast broadcast to a poller queues here too", low=1, high=10**7
     )
     max_queue_bytes: int = _setting(16_777_216, "bytes that may wait for one slow client", low=1024, high=2**32)
-    max_socket_backlog: int = _setting(
-        65_536, "unsent bytes in one socket before further messages wait in the queue", low=1024, high=2**30
-    )
+    max_socket_backlog: int = _setting(65_536, "unsent bytes in one socket before further messages wait in the queue", low=1024, high=2**30)
     slow_consumer: str = _setting("close", 'what happens when the queue is full: "close" the session, or "drop" the new message')
     send_timeout: float = _setting(60.0, "seconds that a client may leave sent bytes unread", low=0.1, high=3600)
     max_namespaces: int = _setting(32, "namespaces that one client may join", low=1, high=100_000)

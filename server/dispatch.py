@@ -26,6 +26,7 @@ log = logging.getLogger("anywire.handlers")
 #: Joins that one session may try, refused ones included; more is an attack (facts of socket.io: no limit).
 MAX_ATTEMPTS = 64
 
+
 class Clients(dict[str, Socket]):
     """A session's clients by namespace."""
 

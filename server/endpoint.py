@@ -44,9 +44,7 @@ class Endpoint:
         self._running: Runner | None = None
         self._http: list[HTTPServer] = []
         self._ports: list[int] = []
-        self._requests = RequestRouter(
-            config, self._hub, self._protocols, TRANSPORTS, self._session_env, self._on_opened, self._runner
-        )
+        self._requests = RequestRouter(config, self._hub, self._protocols, TRANSPORTS, self._session_env, self._on_opened, self._runner)
         #: Mount it: ``tornado.web.Application([(r"/socket\\.io/.*", sio.router), ...])``.
         self.router = ExchangeRouter(self._requests.handle, config.trusted_proxies)
 
@@ -102,7 +100,7 @@ class Endpoint:
         if app is not None and not callable(app):
             raise ConfigError(f"app must be a tornado.web.Application, not {type(app).__name__}")
         server = HTTPServer(
-            app if app is not None else self.router,  # type: ignore[arg-type]
+            app if app is not None else self.router,
             ssl_options=ssl_options,
             idle_connection_timeout=75.0,
             body_timeout=self.config.body_timeout,

@@ -1,6 +1,7 @@
 """What nodes say to each other: a version byte, then msgpack of ``[kind, origin, seq, body]``. Data only, never code.
 
-``body`` is a map whose fields the table below fixes, each with its type. Reading is strict: what another node sends may be of a newer version or hostile.
+``body`` is a map whose fields the table below fixes, each with its type. Reading is strict: what another node sends may be of a
+newer version, or hostile.
 """
 
 from __future__ import annotations

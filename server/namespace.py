@@ -219,6 +219,7 @@ class Handlers:
             groups.append(self._named[namespace])
         return [function for group in groups for function in (group.event_middleware if events else group.connection_middleware)]
 
+
 def _matches(spec: re.Pattern[str] | Callable[[str], bool], namespace: str) -> bool:
     if isinstance(spec, re.Pattern):
         return spec.fullmatch(namespace) is not None

@@ -92,12 +92,12 @@ def _rest(
         if error is None:
             try:
                 value = yield yielded
-            except BaseException as thrown:
-                error = thrown
+            except BaseException as raised:
+                error = raised
         try:
             if error is not None:
-                thrown, error = error, None
-                yielded = context.run(coro.throw, thrown)
+                passed_on, error = error, None
+                yielded = context.run(coro.throw, passed_on)
             else:
                 yielded = context.run(coro.send, value)
         except StopIteration as stop:

@@ -93,7 +93,8 @@ class HttpProfile:
     string literal of a JSONP answer (``___eio[0](``), or None when the query names none validly; the answer ends with
     ``call_end``. ``tag_preamble`` is the first chunk of an htmlfile stream, padded so that browsers start;
     ``poll_overlap`` says what happens to two GETs at once: ``"close"`` ends the session, ``"newer"`` answers
-    the older with ``empty_body`` and keeps the newer; at ``"close"`` the older is answered with ``overlap_body``. ``lost_poll_closes``: whether a parked poll that the client
+    the older with ``empty_body`` and keeps the newer; at ``"close"`` the older is answered with ``overlap_body``.
+    ``lost_poll_closes``: whether a parked poll that the client
     drops ends the session at once (Engine.IO) or only frees the carrier (Socket.IO 0.9, whose servers ignored it).
     """
 
@@ -193,7 +194,9 @@ class Exchange(abc.ABC):
         """Called when ``backlog`` falls to zero after it was not."""
 
     @on_drained.setter
-    def on_drained(self, callback: Callable[[], None] | None) -> None: ...
+    @abc.abstractmethod
+    def on_drained(self, callback: Callable[[], None] | None) -> None:
+        """Set the callback."""
 
     @abc.abstractmethod
     def finish(self) -> None:

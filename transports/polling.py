@@ -60,7 +60,7 @@ class PostingTransport(Transport):
         if later is None:
             self._accept(exchange)
         else:
-            waiting: asyncio.Future[None] = asyncio.ensure_future(later)  # type: ignore[arg-type]
+            waiting: asyncio.Future[None] = asyncio.ensure_future(later)
             waiting.add_done_callback(lambda done: self._accepted_later(exchange, done))
 
     def _accepted_later(self, exchange: Exchange, done: asyncio.Future[None]) -> None:

@@ -1,7 +1,7 @@
 """Nodes on one Redis: a connection that publishes and one that subscribes; both come back for ever.
 
-Channels: ``<prefix>:all`` for everyone, ``<prefix>:node:<id>`` for one. A message is ``<8 letters of node id><8 bytes of number><data>``; the
-number makes a message that was delivered twice recognisable, and a gap visible.
+Channels: ``<prefix>:all`` for everyone, ``<prefix>:node:<id>`` for one. A message is ``<8 letters of node id><8 bytes of number><data>``;
+the number makes a message that was delivered twice recognisable, and a gap visible.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ _INDEX = re.compile(r"\d{1,10}")
 #: Browsers run a stream's first script after 1,024 bytes at the latest (WebKit without charset).
 _PREAMBLE_SIZE = 1024
 _PREAMBLE = (
-    "<!doctype html><html><head><meta charset=\"utf-8\"></head><body><script>var _ = function (msg) {{ "
+    '<!doctype html><html><head><meta charset="utf-8"></head><body><script>var _ = function (msg) {{ '
     "var s; try {{ s = parent.s; }} catch (e) {{}} if (s && s._) {{ s._(msg, document); }} "
     "else {{ parent.anywire_htmlfile[{index}](msg); }} }};</script>"
 )
@@ -88,9 +88,7 @@ class _EngineIO4(Protocol):
         return name
 
     def payload(self, messages: Sequence[str | bytes]) -> str | bytes:
-        return SEPARATOR.join(
-            message if isinstance(message, str) else "b" + base64.b64encode(message).decode() for message in messages
-        )
+        return SEPARATOR.join(message if isinstance(message, str) else "b" + base64.b64encode(message).decode() for message in messages)
 
     def script_body(self, data: str) -> str:
         r"""Clients write a newline as ``\n`` and a literal ``\n`` as ``\\n`` (engine.io, lib/transports/polling-jsonp.ts)."""
