@@ -89,9 +89,7 @@ class RawClient:
         return await self.request("GET", target, headers=UPGRADE + headers)
 
 
-UPGRADE = (
-    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-)
+UPGRADE = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
 
 def masked(first: int, payload: bytes, mask: bytes = b"\x01\x02\x03\x04") -> bytes:

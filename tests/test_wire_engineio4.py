@@ -390,7 +390,9 @@ def test_a_body_over_the_limit_is_413_and_the_session_stays(run: Callable[..., A
                 answer = await client.request("POST", target, b"4" + b"x" * 300)
                 assert (answer.status, answer.body) == (413, b"")
             async with RawClient(sio.port) as client:
-                client.send(f"POST {target} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n12c\r\n".encode() + b"x" * 300 + b"\r\n")
+                client.send(
+                    f"POST {target} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n12c\r\n".encode() + b"x" * 300 + b"\r\n"
+                )
                 assert (await client.answer()).status == 413
             async with RawClient(sio.port) as client:
                 assert (await client.request("POST", target, b'42["echo"]')).text == "ok"

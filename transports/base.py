@@ -161,7 +161,7 @@ class Exchange(abc.ABC):
         """Read the body and hand it to ``callback`` once whole.
 
         A body over ``limit`` bytes, declared or counted while it arrives, is answered 413 with an empty body and the
-        connection closed; one with a Content-Encoding 415; neither reaches ``callback``.
+        connection closed; one with a Content-Encoding 415; neither reaches ``callback``, and ``on_close`` is called instead.
         """
 
     @abc.abstractmethod

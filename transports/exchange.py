@@ -50,6 +50,7 @@ class _Delegate(httputil.HTTPMessageDelegate):
     def __init__(self, request: httputil.HTTPServerRequest, handler: Callable[[TornadoExchange], None], trusted: Networks) -> None:
         self._exchange = TornadoExchange(request, trusted)
         self._handler = handler
+        self._waiting = False
 
     def headers_received(
         self, start_line: httputil.RequestStartLine | httputil.ResponseStartLine, headers: httputil.HTTPHeaders
@@ -59,17 +60,26 @@ class _Delegate(httputil.HTTPMessageDelegate):
         if sum(1 for _ in headers.get_all()) > MAX_HEADERS:
             exchange.respond(431)
             return None
+        if exchange.wants_upgrade or "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0":
+            self._handle()
+            return exchange.undecided()
+        # Tornado closes a connection whose request is answered before it was read to its end, so without a body we wait for that.
+        self._waiting = True
+        return None
+
+    def _handle(self) -> None:
         try:
-            self._handler(exchange)
+            self._handler(self._exchange)
         except Exception:
             log.exception("! a request failed")
-            exchange.abort()
-        return exchange.undecided()
+            self._exchange.abort()
 
     def data_received(self, chunk: bytes) -> None:
         self._exchange.take_chunk(chunk)
 
     def finish(self) -> None:
+        if self._waiting:
+            self._handle()
         self._exchange.body_ended()
 
     def on_connection_close(self) -> None:
@@ -108,13 +118,13 @@ class TornadoExchange(Exchange):
 
     def read_body(self, limit: int, callback: Callable[[bytes], None], timeout: float = 20.0) -> None:
         if "Content-Encoding" in self.headers:
-            self.respond(415)
+            self._refuse(415)
             return
         declared = self.headers.get("Content-Length", "0")
         if declared.isdecimal() and int(declared) > limit:
             # Tornado would answer 400 by itself: let it read on, into the connection that our answer closes.
             self.connection.set_max_body_size(int(declared))
-            self.respond(413)
+            self._refuse(413)
             return
         self._limit, self._body_callback = limit, callback
         self.connection.set_max_body_size(2**62)
@@ -128,9 +138,16 @@ class TornadoExchange(Exchange):
         if self._size > self._limit:
             self._body_callback = None
             self._body.clear()
-            self.respond(413)
+            self._refuse(413)
             return
         self._body.append(chunk)
+
+    def _refuse(self, status: int) -> None:
+        """Answer for whoever waits for the body: it will not come."""
+        callback, self.on_close = self.on_close, None
+        self.respond(status)
+        if callback is not None:
+            callback()
 
     def body_ended(self) -> None:
         """The request has arrived whole."""
@@ -141,9 +158,14 @@ class TornadoExchange(Exchange):
             body, self._body = b"".join(self._body), []
             callback(body)
 
+    @property
+    def wants_upgrade(self) -> bool:
+        """Whether the client asks for a WebSocket."""
+        return self.headers.get("Upgrade", "").lower() == "websocket"
+
     def undecided(self) -> asyncio.Future[None] | None:
         """For a handshake that is still thought about: Tornado must wait, because a socket can be taken only now."""
-        if self._answered or self._closed or self.headers.get("Upgrade", "").lower() != "websocket":
+        if self._answered or self._closed or not self.wants_upgrade:
             return None
         self._decision = asyncio.get_running_loop().create_future()
         self.connection.stream.set_close_callback(self.peer_gone)
