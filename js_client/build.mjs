@@ -1,0 +1,52 @@
+// Joins src/ into one script, checks it for ES3, minifies it. `node build.mjs` writes dist/ and prints the sizes;
+// `node build.mjs --check` writes nothing and fails if dist/ is not what it would write.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { minify } from 'terser';
+import { es3Faults } from './es3.mjs';
+import { MAX_GZIP_BYTES, PRIVATE, SOURCES } from './sources.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const { version } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
+const banner = `/*! anywire ${version} | MIT */`;
+
+export function joined() {
+  const parts = SOURCES.map((name) => `// ---- ${name}\n\n${readFileSync(join(here, 'src', name), 'utf8')}`);
+  return `${banner}\n(function (global) {\n'use strict';\n\n${parts.join('\n')}
+})(typeof self == 'object' ? self : global);\n`;
+}
+
+export async function minified(code) {
+  const result = await minify(code, {
+    ie8: true,
+    ecma: 5,
+    compress: { passes: 3, reduce_funcs: false, pure_getters: true, properties: false },
+    // Names of properties that no other program reads.
+    mangle: { properties: { regex: PRIVATE, reserved: ['_placeholder'] } },
+    format: { ascii_only: true },
+  });
+  return `${result.code}\n`;
+}
+
+export const gzipSize = (code) => gzipSync(Buffer.from(code), { level: 9 }).length;
+
+async function main(checkOnly) {
+  const source = joined();
+  const outputs = { 'anywire.js': source, 'anywire.min.js': await minified(source) };
+  const faults = Object.entries(outputs).flatMap(([name, code]) => es3Faults(code).map((fault) => `${name}:${fault}`));
+  const size = gzipSize(outputs['anywire.min.js']);
+  if (size > MAX_GZIP_BYTES) faults.push(`anywire.min.js is ${size} bytes under gzip -9, more than ${MAX_GZIP_BYTES}`);
+  if (!checkOnly) mkdirSync(join(here, 'dist'), { recursive: true });
+  for (const [name, code] of Object.entries(outputs)) {
+    const path = join(here, 'dist', name);
+    if (!checkOnly) writeFileSync(path, code);
+    else if (readFileSync(path, 'utf8') !== code) faults.push(`dist/${name} is not what src/ makes: npm run build`);
+    console.log(`dist/${name}: ${Buffer.byteLength(code)} bytes, ${gzipSize(code)} under gzip -9`);
+  }
+  for (const fault of faults) console.error(fault);
+  process.exitCode = faults.length ? 1 : 0;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv.includes('--check'));

@@ -1,0 +1,24 @@
+/** The files of src/ in the order in which they are joined; all share one scope. */
+export const SOURCES = [
+  'emitter.js',
+  'backoff.js',
+  'json.js',
+  'codec.js',
+  'dom.js',
+  'xhr.js',
+  'transports/http.js',
+  'transports/websocket.js',
+  'transports/polling.js',
+  'transports/jsonp.js',
+  'transports/htmlfile.js',
+  'transports/registry.js',
+  'connection.js',
+  'client.js',
+  'main.js',
+];
+
+/** What the whole client may weigh, minified and under gzip -9. */
+export const MAX_GZIP_BYTES = 7168;
+
+/** The properties that no other program reads, so that the minifier may shorten their names. */
+export const PRIVATE = /^(?:_.*|cross|headStart|hear|idle|moved|need|params|reason|resume|route|sameScheme|usable)$/;

@@ -1,0 +1,114 @@
+/*
+ * The wire: Engine.IO 4 payloads and Socket.IO 5 packets, strings and ArrayBuffers in, values out.
+ * https://github.com/socketio/engine.io-protocol (revision 4), https://github.com/socketio/socket.io-protocol (revision 5)
+ */
+
+var SEPARATOR = '\x1e',
+  CONNECT = 0, DISCONNECT = 1, EVENT = 2, ACK = 3,
+  // Names that only the library itself may give to an event (socket.io-parser 4.2, RESERVED_EVENTS).
+  RESERVED = /^(?:connect|connect_error|disconnect|disconnecting|newListener|removeListener)$/;
+
+/** "Array", "Blob", "Uint8Array"... */
+function classOf(value) {
+  return {}.toString.call(value).slice(8, -1);
+}
+
+function isBlob(value) {
+  return /^(?:Blob|File)$/.test(classOf(value));
+}
+
+/** ArrayBuffer, typed array, DataView, Blob or File; Node's Buffer is a Uint8Array. */
+function isBinary(value) {
+  return /Buffer$|.Array$|^DataView$/.test(classOf(value)) || isBlob(value);
+}
+
+/** 'b' + base64 of an ArrayBuffer or a view of one: binary on a carrier of text (engine.io-protocol, "HTTP long-polling"). */
+function binaryToText(value) {
+  var bytes = value.buffer ? new global.Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new global.Uint8Array(value),
+    text = '', i;
+  // In slices: fromCharCode takes as many arguments as the stack has room for.
+  for (i = 0; i < bytes.length; i += 8192) {
+    text += String.fromCharCode.apply(null, bytes.subarray(i, i + 8192));
+  }
+  return 'b' + global.btoa(text);
+}
+
+/** The ArrayBuffer in 'b' + base64; where there is none (Internet Explorer 9 and older), {base64: true, data: text}. */
+function textToBinary(text) {
+  var raw, bytes, i;
+  text = text.slice(1);
+  if (!global.Uint8Array) { return { base64: true, data: text }; }
+  raw = global.atob(text);
+  bytes = new global.Uint8Array(raw.length);
+  for (i = 0; i < raw.length; i++) { bytes[i] = raw.charCodeAt(i); }
+  return bytes.buffer;
+}
+
+/**
+ * A Socket.IO packet as messages: a string, then its attachments.
+ * <type>[<attachments>-][<namespace>,][<ack id>][JSON]; binary values become {"_placeholder":true,"num":index}.
+ * Throws what JSON throws (a cyclic structure).
+ */
+function encodePacket(type, nsp, id, data) {
+  var messages = [''],
+    json = data === undefined ? '' : toJson(data, function (key, value) {
+      var raw = this[key];  // value has gone through toJSON already, which Node's Buffer has
+      return isBinary(raw) ? { '_placeholder': true, num: messages.push(raw) - 2 } : value;
+    });
+  messages[0] = (messages.length > 1 ? type + 3 + '' + (messages.length - 1) + '-' : type) +
+    (nsp == '/' ? '' : nsp + ',') + (id === undefined ? '' : id) + json;
+  return messages;
+}
+
+/** Puts attachments back into data; throws if a placeholder names none. */
+function restore(data, attachments) {
+  var key;
+  if (data && typeof data == 'object') {
+    if (data['_placeholder'] === true) {
+      if (typeof data.num != 'number' || !(data.num in attachments)) { throw invalid(); }
+      return attachments[data.num];
+    }
+    for (key in data) {
+      if (hasOwn.call(data, key)) { data[key] = restore(data[key], attachments); }
+    }
+  }
+  return data;
+}
+
+function invalid() {
+  return new Error('invalid packet');
+}
+
+/** Reads one text message; throws an Error if it is not a packet. `need` is the number of attachments that follow. */
+function decodePacket(text) {
+  // Internet Explorer 6-8 give '' for a group that took no part, others undefined.
+  var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*)(?:,|$))?(\d+)?([\s\S]*)$/.exec(text) || [],
+    type = match[2] ? match[2] - 3 : match[1],
+    json = match[6],
+    data = json ? parseJson(json) : undefined;
+  // CONNECT carries an object or nothing, EVENT and ACK an array, CONNECT_ERROR an object (or the bare text of older servers).
+  if (!/^(?:0\{?|1|[23]\[|4[{"])$/.test(type + (json || '').charAt(0)) ||
+      (type == EVENT && (!/^(?:number|string)$/.test(typeof data[0]) || RESERVED.test(data[0])))) {
+    throw invalid();
+  }
+  return { type: +type, nsp: match[4] || '/', id: match[5] ? +match[5] : undefined, data: data, need: match[3] || 0 };
+}
+
+/** Returns a function that takes messages in order and returns a packet as soon as one is whole; it throws on any other. */
+function packetReader() {
+  var waiting, attachments;
+  return function (message) {
+    var packet = waiting, isText = typeof message == 'string';
+    if (isText == !!waiting) { throw invalid(); /* text while attachments are due, or binary when none is */; }
+    if (isText) {
+      packet = decodePacket(message);
+      attachments = [];
+    } else {
+      attachments.push(message);
+    }
+    waiting = attachments.length < packet.need && packet;
+    if (waiting) { return; }
+    packet.data = restore(packet.data, attachments);
+    return packet;
+  };
+}

@@ -1,0 +1,118 @@
+/*
+ * What polling, JSONP and htmlfile share: they read by one GET after the other and write by one POST after the other.
+ */
+
+/**
+ * A transport out of two functions:
+ *   get(done, transport)  starts a GET; done(error, payload) when it ended; returns a function that clears it away, ended or not
+ *   post(text, done)      sends a payload; done(error) when the server has it
+ * An error is a text, none is ''.
+ */
+function httpTransport(route, get, post) {
+  var queue = [], posting, abort, ended = noop, paused, over, self = {
+    send: function (packet) {
+      queue.push(typeof packet == 'string' ? packet : binaryToText(packet));
+      write();
+    },
+
+    /** Sends what waits and Engine.IO's close packet, then ends the GET: ended first, the server would take the session for lost. */
+    close: function () {
+      if (over) { return; }
+      over = true;
+      if (route.sid && !self.moved) { self.send('1'); }
+      settle();
+    },
+
+    idle: function () { return !posting; },
+
+    pause: function (done) {
+      paused = done;
+      settle();
+    },
+
+    resume: function () {
+      paused = 0;
+      if (!abort && !over) { read(); }
+    },
+
+    /** Takes a packet. A noop ends a paused stream: the server sends it before an upgrade, and nothing behind it. */
+    hear: function (packet) {
+      if (self.onmessage) { self.onmessage({ data: packet }); }
+      if (paused && packet == '6') { ended(''); }
+    }
+  };
+
+  function read() {
+    function done(error, payload) {
+      var packets = payload ? payload.split(SEPARATOR) : [], i;
+      if (done !== ended) { return; }
+      stop();
+      if (error) { return lost(error); }
+      if (payload) { route.trace('<', payload); }
+      for (i = 0; i < packets.length; i++) { self.hear(packets[i]); }
+      if (paused) {
+        settle();
+      } else if (!over) {
+        read();
+      }
+    }
+
+    ended = done;
+    abort = get(done, self);
+  }
+
+  function write() {
+    var text;
+    if (posting || !queue.length) { return; }
+    text = batch();
+    posting = true;
+    route.trace('>', text);
+    post(text, function (error) {
+      posting = false;
+      if (error) { return lost(error); }
+      write();
+      settle();
+    });
+  }
+
+  /** As many packets as one body may hold by the server's maxPayload; one larger packet goes alone, to be refused there. */
+  function batch() {
+    var count = 0, size = 0;
+    do {
+      size += queue[count].length + 1;
+      // 9: the most that one character takes in a form (%E2%82%AC).
+    } while (++count < queue.length && (size + queue[count].length) * 9 < route.maxPayload);
+    return queue.splice(0, count).join(SEPARATOR);
+  }
+
+  /** All that was asked for is done: the transport may end, or rest. */
+  function settle() {
+    var done = paused;
+    if (posting || queue.length) { return; }
+    if (over) {
+      stop();
+    } else if (done && !abort) {
+      paused = noop;
+      done();
+    }
+  }
+
+  function lost(reason) {
+    var tell = !over && self.onclose;
+    queue = [];
+    over = true;
+    stop();
+    if (tell) { tell({ reason: reason }); }
+  }
+
+  /** Clears the GET away; what it may still say is not heard. */
+  function stop() {
+    var clear = abort;
+    ended = noop;
+    abort = 0;
+    if (clear) { clear(); }
+  }
+
+  read();
+  return self;
+}
