@@ -32,6 +32,12 @@ class Handshake:
         return dict(line.split("\0", 1) for line in self._headers.split("\n") if "\0" in line)
 
     @property
+    def from_python(self) -> bool:
+        """Whether the client is one of Python's HTTP libraries, as far as it says so."""
+        agent = self.headers.get("User-Agent", "").lower()
+        return agent.startswith(("python", "aiohttp"))
+
+    @property
     def cookies(self) -> dict[str, str]:
         """The cookies; empty when the header cannot be parsed."""
         try:

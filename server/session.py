@@ -34,6 +34,9 @@ NOOP_INTERVAL = 0.1
 #: Seconds that a closing session may take to hand out what it still holds.
 DRAIN_TIMEOUT = 5.0
 
+#: python-engineio's client (up to 4.15) drops the connection at a payload of more packets than this.
+FEW_PACKETS = 16
+
 _PING = Outgoing(Ping())
 _NOOP = Outgoing(Noop())
 _PROBE_ANSWER = Outgoing(Pong("probe"))
@@ -254,6 +257,8 @@ class Session(Timed):
 
     def _flush_poll(self, transport: Transport) -> None:
         waiting = list(self.outbox.unsent())
+        if len(waiting) > FEW_PACKETS // 2 and self.handshake.from_python:
+            waiting = _few(waiting, self.protocol, self.binary)
         if len(waiting) == 1:
             data, binary = waiting[0].body(self.protocol, transport.framing, self.binary)
         else:
@@ -506,6 +511,16 @@ class Session(Timed):
         if transport.streaming:
             return outgoing.framed(self.protocol, transport.framing, self.binary)
         return outgoing.body(self.protocol, transport.framing, self.binary)[0]
+
+
+def _few(waiting: list[Outgoing], protocol: Protocol, binary: bool) -> list[Outgoing]:
+    """As many whole messages as make at most FEW_PACKETS packets, attachments counted; at least one."""
+    count = 0
+    for index, outgoing in enumerate(waiting):
+        count += len(outgoing.messages(protocol, binary))
+        if count > FEW_PACKETS and index:
+            return waiting[:index]
+    return waiting
 
 
 #: WebSocket close codes for ends that have one (RFC 6455, section 7.4.1; 4008 is ours: slow consumer).

@@ -90,7 +90,7 @@ class Page(RequestHandler):
 
 def _render(role: str, path: str) -> bytes:
     template = Template((STATIC / "page.html").read_text("utf-8"), name="page.html")
-    return template.generate(role=role, path=path, speaker_namespace=SPEAKER, deck=DECK, inline=_inline)
+    return template.generate(role=role, path=path, speaker_namespace=SPEAKER, deck=DECK, inline=_inline, listing=_listing)
 
 
 def _inline(text: str) -> str:
@@ -98,6 +98,23 @@ def _inline(text: str) -> str:
     escaped = html.escape(text)
     escaped = re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped)
     return re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", escaped)
+
+
+#: What listings show in colour, in Python, JavaScript and nginx's language alike.
+_TOKENS = re.compile(
+    r"""(?P<string>"[^"\n]*")|(?P<comment>(?:\#|//\ ).*)|(?P<keyword>\b(?:async|await|def|function|if|not|raise|return|var|is|None)\b|@)""",
+    re.VERBOSE,
+)
+
+
+def _listing(text: str) -> str:
+    """A program as HTML: escaped, with its strings, comments and keywords marked."""
+    parts, end = [], 0
+    for found in _TOKENS.finditer(text):
+        parts.append(html.escape(text[end : found.start()]))
+        parts.append(f'<span class="{found.lastgroup}">{html.escape(found.group())}</span>')
+        end = found.end()
+    return "".join(parts) + html.escape(text[end:])
 
 
 def _log_request(handler: RequestHandler) -> None:

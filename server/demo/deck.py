@@ -256,7 +256,7 @@ DECK: Final = (
                 (
                     ("Browsers", "any transport"),
                     ("nginx", "shares them out"),
-                    ("anywire x N", "sessions and rooms"),
+                    ("anywire × N", "sessions and rooms"),
                     ("Redis", "publish, subscribe"),
                 )
             ),
@@ -268,7 +268,6 @@ DECK: Final = (
             ),
             points(
                 "`emit`, rooms and single targets reach clients on every process",
-                "Without Redis, each process still serves its own",
             ),
         ),
         "One connection publishes and one subscribes per process. Stop Redis and start it again: it comes back by itself.",
