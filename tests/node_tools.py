@@ -28,9 +28,7 @@ async def run_node(script: str, *args: str, timeout: float = 40) -> str:
 @asynccontextmanager
 async def node_server(script: str) -> AsyncIterator[int]:
     """Run a server that prints its port first and ends when its standard input does."""
-    process = await asyncio.create_subprocess_exec(
-        "node", script, cwd=NODE, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
+    process = await asyncio.create_subprocess_exec("node", script, cwd=NODE, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
     assert process.stdin is not None and process.stdout is not None
     try:
         yield int(await asyncio.wait_for(process.stdout.readline(), 20))

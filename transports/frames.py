@@ -79,7 +79,7 @@ class FrameParser:
                 return -1
             length = int.from_bytes(data[at : at + width], "big")
             # Section 5.2: "the minimal number of bytes MUST be used".
-            if length < (126 if width == 2 else 65536) or length >> 63:
+            if length < (126 if width == 2 else 65536):
                 raise FrameError(1002, "length not minimal")
             at += width
         if opcode < 8:
