@@ -2,44 +2,63 @@
 SHELL := /bin/bash
 VENV ?= .venv
 PY := $(VENV)/bin/python
-APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) env DEBIAN_FRONTEND=noninteractive apt-get
+APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300
+PIP := $(PY) -m pip install -q --disable-pip-version-check --no-input
 NPM := npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+NODE_DONE := js_client/node_modules/.installed tests/node/node_modules/.installed
+# $(call need,COMMAND...=PACKAGES,...): install the packages of those commands that are not there.
+define need
+	@missing=""; \
+	for pair in $(1); do command -v "$${pair%%=*}" >/dev/null || missing="$$missing $${pair#*=}"; done; \
+	if [ -n "$$missing" ]; then $(APT) update && $(APT) install -y --no-install-recommends $$missing; fi
+endef
 
-.PHONY: demo test lint bench system clean
+.PHONY: demo test lint coverage bench system clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/anywire demo $(ARGS)
 
-test: system $(VENV)/.tools js_client/node_modules/.installed $(if $(wildcard tests/node/package.json),tests/node/node_modules/.installed) lint
-	$(PY) -m pytest $(ARGS)
+# Tests run even when the style check failed, and come last: their summary ends the output. With STATUS=FILE the exit code goes
+# into that file instead of through make, which would add a line and turn every code into 2.
+test: system $(VENV)/.tools $(NODE_DONE)
+	@$(MAKE) --no-print-directory lint; style=$$?; \
+	$(PY) -m pytest $(ARGS); code=$$?; \
+	[ $$code != 0 ] || code=$$style; \
+	if [ -n "$(STATUS)" ]; then echo $$code >"$(STATUS)"; else exit $$code; fi
 
+# mypy does not see editable installs of this shape: it is shown a folder in which this one is called anywire.
 lint: $(VENV)/.tools
 	$(VENV)/bin/ruff check .
-	@mkdir -p $(VENV)/tree && ln -sfn $(CURDIR) $(VENV)/tree/anywire
+	@mkdir -p $(VENV)/tree && ln -sfn "$(CURDIR)" $(VENV)/tree/anywire
 	MYPYPATH=$(VENV)/tree $(PY) -m mypy
 
-bench: system $(VENV)/.tools $(if $(wildcard tests/node/package.json),tests/node/node_modules/.installed)
-	for script in benchmarks/[a-z]*.py; do $(PY) $$script || exit 1; done
+coverage: system $(VENV)/.tools $(NODE_DONE)
+	$(PY) -m coverage run -m pytest $(ARGS)
+	$(PY) -m coverage report
 
-# What the tests need of the system; nothing is asked for when all of it is there.
+# Which questions there are: ls benchmarks. In full: .venv/bin/python benchmarks/echo.py (--help says what it takes).
+bench: bench-system $(VENV)/.tools tests/node/node_modules/.installed
+	@for script in benchmarks/[a-z]*.py; do $(PY) $$script --short $(ARGS) || exit 1; echo; done
+
+# What the tests need of the system.
 system:
-	@missing=""; \
-	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
-	command -v chromium >/dev/null || missing="$$missing chromium"; \
-	command -v chromedriver >/dev/null || missing="$$missing chromium-driver"; \
-	command -v openssl >/dev/null || missing="$$missing openssl"; \
-	command -v node >/dev/null || missing="$$missing nodejs npm"; \
-	if [ -n "$$missing" ]; then $(APT) update -q && $(APT) install -y -q --no-install-recommends $$missing; fi
+	$(call need,redis-server=redis-server chromium=chromium chromedriver=chromium-driver openssl=openssl node=nodejs npm=npm)
 
-$(VENV)/bin/python:
-	python3 -m venv $(VENV) || { $(APT) update -q && $(APT) install -y -q python3-venv && python3 -m venv $(VENV); }
+.PHONY: bench-system
+bench-system:
+	$(call need,node=nodejs npm=npm)
 
-$(VENV)/.installed: $(VENV)/bin/python setup.cfg pyproject.toml
-	$(PY) -m pip install -q --disable-pip-version-check -e .
+# Debian's Python comes without venv; what such a Python leaves half made is made again.
+$(VENV)/.made:
+	python3 -m venv --clear $(VENV) || { $(APT) update && $(APT) install -y python3 python3-venv && python3 -m venv --clear $(VENV); }
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.made setup.cfg pyproject.toml
+	$(PIP) -e .
 	@touch $@
 
 $(VENV)/.tools: $(VENV)/.installed
-	$(PY) -m pip install -q --disable-pip-version-check -e '.[test]'
+	$(PIP) -e '.[test]'
 	@touch $@
 
 %/node_modules/.installed: %/package-lock.json
@@ -47,4 +66,5 @@ $(VENV)/.tools: $(VENV)/.installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info js_client/node_modules tests/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info js_client/node_modules tests/node/node_modules
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
