@@ -6,6 +6,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import anywire
@@ -267,7 +268,7 @@ def collect(data: bytes, cuts: list[int], deflate: bool) -> tuple[list[Any], int
     parser = FrameParser(lambda kind, payload: events.append((kind, payload)), 10_000, 64, deflate)
     positions = [0, *sorted({cut % (len(data) + 1) for cut in cuts}), len(data)]
     try:
-        for start, end in zip(positions, positions[1:], strict=False):
+        for start, end in pairwise(positions):
             if start < end:
                 parser.feed(data[start:end])
     except FrameError as error:
