@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+class RootIsThePackage:
+    """The repository's root has the ``__init__.py`` of the package under test, not of a package of tests.
+
+    pytest would import it a second time, under the folder's name, which also need not be one that Python can import.
+    """
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        return pytest.Dir.from_parent(parent, path=path) if path == parent.config.rootpath else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # A hook of this file itself is not asked about folders above it.
+    config.pluginmanager.register(RootIsThePackage())
 
 
 @pytest.fixture

@@ -69,8 +69,11 @@ class WebSocket(Transport):
     def send(self, data: bytes, binary: bool = False) -> None:
         if self._state == _OPEN:
             self._wire.write(data)
-            if self._wire.backlog and self._timer is None:
-                self._watch(self._options.send_timeout)
+            self._watch_backlog()
+
+    def _watch_backlog(self) -> None:
+        if self._wire.backlog and self._timer is None and self._state == _OPEN:
+            self._watch(self._options.send_timeout)
 
     def _watch(self, seconds: float) -> None:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._late)
@@ -101,6 +104,7 @@ class WebSocket(Transport):
 
     def on_bytes(self, data: bytes) -> None:
         """Bytes from the peer. Whatever they are, nothing escapes into the loop."""
+        self._wire.cork()
         try:
             self._parser.feed(data)
         except FrameError as error:
@@ -110,6 +114,8 @@ class WebSocket(Transport):
         except Exception:
             log.exception("! a message failed")
             self._fail(1011, "internal error", Loss.ERROR)
+        self._wire.uncork()
+        self._watch_backlog()
 
     def _on_frame(self, kind: int, payload: str | bytes) -> None:
         if self._state != _OPEN:

@@ -37,7 +37,21 @@ class Wire:
     ``initial``: bytes that the HTTP engine had already read. ``backlog``: bytes that wait for the kernel.
     """
 
-    __slots__ = ("_closing", "_fd", "_initial", "_loop", "_paused", "_pending", "_sock", "_tls", "_want_write", "backlog", "owner", "peer")
+    __slots__ = (
+        "_closing",
+        "_corked",
+        "_fd",
+        "_initial",
+        "_loop",
+        "_paused",
+        "_pending",
+        "_sock",
+        "_tls",
+        "_want_write",
+        "backlog",
+        "owner",
+        "peer",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, initial: bytes = b"", peer: tuple[str, int] = ("", 0)) -> None:
         self._loop = loop
@@ -49,6 +63,7 @@ class Wire:
         self._closing = False
         self._paused = False
         self._want_write = False
+        self._corked: list[bytes] | None = None
         self.backlog = 0
         self.peer = peer
         self.owner: WireOwner | None = None
@@ -123,7 +138,9 @@ class Wire:
         sock = self._sock
         if sock is None or self._closing:
             return
-        if self._pending is None:
+        if self._corked is not None:
+            self._corked.append(data)
+        elif self._pending is None:
             try:
                 sent = sock.send(data)
             except (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
@@ -140,6 +157,17 @@ class Wire:
         else:
             self._pending.append(data)
             self.backlog += len(data)
+
+    def cork(self) -> None:
+        """Gather what is written until :meth:`uncork`: the answers to all that one read brought are one system call."""
+        if self._corked is None:
+            self._corked = []
+
+    def uncork(self) -> None:
+        """Write what was gathered."""
+        corked, self._corked = self._corked, None
+        if corked:
+            self.write(corked[0] if len(corked) == 1 else b"".join(corked))
 
     def _watch_writing(self) -> None:
         if not self._want_write and self._sock is not None:
@@ -181,6 +209,7 @@ class Wire:
         """Hand out what is kept, then close. ``on_lost`` is not called for this side's own end."""
         if self._sock is None or self._closing:
             return
+        self.uncork()
         self._closing = True
         self._loop.remove_reader(self._fd)
         if self._pending is None:

@@ -30,11 +30,12 @@ POLICY = "default-src 'self'; connect-src 'self' ws: wss:; base-uri 'none'; obje
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A talk that can be served: ``token`` lets the speaker in at /speaker."""
+    """A talk that can be served: ``token`` lets the speaker in at /speaker, ``live`` is its state."""
 
     sio: Server
     application: Application
     token: str
+    live: Live
 
     async def serve(self, host: str = "127.0.0.1", port: int = 8000, ssl_options: dict[str, Any] | ssl.SSLContext | None = None) -> str:
         """Serve in the running loop; returns the base URL. ``port`` 0 takes a free one. End it by ``demo.sio.shutdown()``."""
@@ -52,7 +53,7 @@ def build(token: str | None = None, **settings: Any) -> Demo:
         settings["cookie_secret"] = secrets.token_hex(32)
     sio = Server(**settings)
     token = token or secrets.token_urlsafe(16)
-    Live(sio, token)
+    live = Live(sio, token)
     application = Application(
         [
             (re.escape(sio.config.path) + ".*", sio.router),
@@ -63,7 +64,7 @@ def build(token: str | None = None, **settings: Any) -> Demo:
         cookie_secret=sio.config.cookie_secret,
         log_function=_log_request,
     )
-    return Demo(sio, application, token)
+    return Demo(sio, application, token, live)
 
 
 class Page(RequestHandler):

@@ -43,7 +43,7 @@ class Live:
         self._boot = secrets.token_hex(8)
         self._index = 0
         self._changed_at = 0.0
-        self._chat = ChatLog()
+        self.chat = ChatLog()
         self._polls = {s.id: Poll(s.id, len(s.question.options)) for s in DECK if s.question is not None}
         #: Who is here: sid -> the name that their votes go under.
         self._viewers: dict[str, str] = {}
@@ -90,7 +90,7 @@ class Live:
 
     async def _on_join(self, sid: str, *_: Any) -> Answer:
         """All that a newcomer, or one that comes back, has to know."""
-        messages, more = self._chat.page()
+        messages, more = self.chat.page()
         viewer = self._viewers.get(sid, sid)
         return {
             "boot": self._boot,
@@ -109,7 +109,7 @@ class Live:
         viewer = self._viewers.get(sid, sid)
         if not self._chat_rate.allows(viewer):
             return {"error": "not so fast, please", "wait": 1}
-        message, new = self._chat.add(viewer, name or "Somebody", text, key, time.time())
+        message, new = self.chat.add(viewer, name or "Somebody", text, key, time.time())
         if new:
             await self._sio.emit("chat", message.as_json(), ignore_queue=True)
         return {"id": message.id}
@@ -120,7 +120,7 @@ class Live:
             return {"error": 'history needs {"before": id}'}
         if not self._rate.allows(self._viewers.get(sid, sid)):
             return {"error": "not so fast, please", "wait": 1}
-        messages, more = self._chat.page(before)
+        messages, more = self.chat.page(before)
         return {"messages": [message.as_json() for message in messages], "more": more}
 
     async def _on_vote(self, sid: str, data: Any = None, *_: Any) -> Answer:

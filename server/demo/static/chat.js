@@ -3,7 +3,7 @@
  */
 talk.chat = (function (page) {
   var chat = { name: '', first: 0, last: 0, more: false, boot: '', waiting: [] }, loading = false,
-    box = page.find('messages'), lines = page.find('lines'), older = page.find('older'), newer = page.find('newer'),
+    box = page.byId('messages'), lines = page.byId('lines'), older = page.byId('older'), newer = page.byId('newer'),
     MOST_LINES = 1000, NEAR = 60, keys = 0;
 
   function two(at) {
@@ -38,7 +38,7 @@ talk.chat = (function (page) {
 
   function frame() {
     page.show(older, chat.more);
-    page.show(page.find('quiet'), !lines.firstChild);
+    page.show(page.byId('quiet'), !lines.firstChild);
   }
 
   /** The message that was sent under key is on its way no more. */
@@ -121,20 +121,20 @@ talk.chat = (function (page) {
   function post(item) {
     chat.post({ name: item.name, text: item.text, key: item.key }, function (answer) {
       if (answer.wait) {
-        page.text(page.find('sayerror'), 'Not so fast: it goes out in a moment.');
+        page.text(page.byId('sayerror'), 'Not so fast: it goes out in a moment.');
         setTimeout(function () { post(item); }, 1100 * answer.wait);
         return;
       }
-      page.text(page.find('sayerror'), answer.error || '');
+      page.text(page.byId('sayerror'), answer.error || '');
       if (answer.error) { arrived(item.key); }
     });
   }
 
   function say(event) {
-    var input = page.find('text'), text = input.value.replace(/^\s+|\s+$/g, ''), item;
+    var input = page.byId('text'), text = input.value.replace(/^\s+|\s+$/g, ''), item;
     page.stop(event);
     if (!text) { return; }
-    chat.name = page.find('name').value.replace(/^\s+|\s+$/g, '').substring(0, 24) || chat.name;
+    chat.name = page.byId('name').value.replace(/^\s+|\s+$/g, '').substring(0, 24) || chat.name;
     page.keep('local', 'name', chat.name);
     keys++;
     item = { name: chat.name, text: text.substring(0, 500), key: page.now().toString(36) + '.' + keys + Math.random().toString(36).substring(2, 8) };
@@ -151,10 +151,10 @@ talk.chat = (function (page) {
   chat.post = chat.history = chat.connected = function () {};
 
   chat.name = page.recall('local', 'name') || 'Guest ' + (100 + Math.floor(Math.random() * 900));
-  page.find('name').value = chat.name;
+  page.byId('name').value = chat.name;
   page.show(newer, false);
   frame();
-  page.listen(page.find('say'), 'submit', say);
+  page.listen(page.byId('say'), 'submit', say);
   page.listen(older, 'click', loadOlder);
   page.listen(newer, 'click', toEnd);
   page.listen(box, 'scroll', function () {

@@ -5,7 +5,7 @@ talk.deck = (function (page) {
   var deck = { live: 0, at: 0, following: true, count: 0, slides: [], votes: {}, polls: {} }, i, all;
 
   /** The slide whose name in the protocol is id has the element "slide-" + id. */
-  all = page.find('stage').childNodes;
+  all = page.byId('stage').childNodes;
   for (i = 0; i < all.length; i++) {
     if (all[i].nodeType == 1 && page.has(all[i], 'slide')) {
       deck.slides.push({ id: all[i].id.substring(6), element: all[i], title: all[i].getElementsByTagName('h1')[0].firstChild.nodeValue });
@@ -22,12 +22,12 @@ talk.deck = (function (page) {
     var n;
     for (n = 0; n < deck.count; n++) { page.mark(deck.slides[n].element, 'now', n == deck.at); }
     deck.here().element.scrollTop = 0;
-    page.text(page.find('where'), (deck.at + 1) + ' / ' + deck.count);
-    page.find('done').style.width = 100 * (deck.at + 1) / deck.count + '%';
-    page.find('prev').disabled = deck.at === 0;
-    page.find('next').disabled = deck.at == deck.count - 1;
-    page.press(page.find('live'), deck.following);
-    page.text(page.find('livetext'), deck.following ? 'Following live' : 'Back to live: ' + (deck.live + 1));
+    page.text(page.byId('where'), (deck.at + 1) + ' / ' + deck.count);
+    page.byId('done').style.width = 100 * (deck.at + 1) / deck.count + '%';
+    page.byId('prev').disabled = deck.at === 0;
+    page.byId('next').disabled = deck.at == deck.count - 1;
+    page.press(page.byId('live'), deck.following);
+    page.text(page.byId('livetext'), deck.following ? 'Following live' : 'Back to live: ' + (deck.live + 1));
     deck.onchange(deck.at);
   }
 
@@ -53,7 +53,7 @@ talk.deck = (function (page) {
 
   // -- polls -----------------------------------------------------------------------------------------------------------
 
-  function option(slide, n) { return page.find('option-' + slide + '-' + n); }
+  function option(slide, n) { return page.byId('option-' + slide + '-' + n); }
 
   function child(element, className) {
     var spans = element.getElementsByTagName('span'), n;
@@ -64,7 +64,7 @@ talk.deck = (function (page) {
 
   /** Shows a poll as the server tells it: {slide, open, round, counts}. */
   deck.showPoll = function (poll) {
-    var known = deck.polls[poll.slide], total = 0, most = 0, n, button, share, mine, box = page.find('poll-' + poll.slide);
+    var known = deck.polls[poll.slide], total = 0, most = 0, n, button, share, mine, box = page.byId('poll-' + poll.slide);
     if (!box) { return; }
     if (known && known.round != poll.round) { delete deck.votes[poll.slide]; }
     deck.polls[poll.slide] = poll;
@@ -104,7 +104,7 @@ talk.deck = (function (page) {
     function listenTo(slide, number, button) {
       page.listen(button, 'click', function () {
         vote(slide, number, function (answer) {
-          if (answer.error) { return page.text(child2(page.find('poll-' + slide)), answer.error); }
+          if (answer.error) { return page.text(child2(page.byId('poll-' + slide)), answer.error); }
           deck.votes[slide] = answer.option;
           deck.showPoll(answer.poll);
         });

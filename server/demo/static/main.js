@@ -2,7 +2,7 @@
  * One connection for everything: the viewer's namespace, and on the speaker's page a second one on the same wire.
  */
 (function (page, deck, chat, wire) {
-  var ROUND_TRIP_EVERY = 5000, isSpeaker = page.has(page.find('page'), 'speaker'), speaker, token = '',
+  var ROUND_TRIP_EVERY = 5000, isSpeaker = page.has(page.byId('page'), 'speaker'), speaker, token = '',
     socket = io('/', { path: page.data('path'), transports: wire.transports(wire.choice), trace: trace, autoConnect: false });
 
   /** The token goes over the wire, but must not go over the projector. */
@@ -22,8 +22,8 @@
 
   function showLink() {
     var name = transport();
-    page.find('link').className = name ? 'up ' + name : 'down';
-    page.text(page.find('linktext'), name || 'connecting');
+    page.byId('link').className = name ? 'up ' + name : 'down';
+    page.text(page.byId('linktext'), name || 'connecting');
   }
 
   socket.on('connect', function () {
@@ -63,7 +63,7 @@
   // -- who is here -----------------------------------------------------------------------------------------------------
 
   function showPresence(counts) {
-    var names = ['websocket', 'polling', 'jsonp', 'htmlfile'], pills = page.find('pills'), total = 0, n, pill;
+    var names = ['websocket', 'polling', 'jsonp', 'htmlfile'], pills = page.byId('pills'), total = 0, n, pill;
     page.empty(pills);
     for (n = 0; n < names.length; n++) {
       if (counts[names[n]]) {
@@ -75,7 +75,7 @@
         pills.appendChild(pill);
       }
     }
-    page.text(page.find('here'), total);
+    page.text(page.byId('here'), total);
   }
   socket.on('presence', showPresence);
 
@@ -94,7 +94,7 @@
     if (isSpeaker && speaker.connected) { go(deck.live + by); } else { deck.look(deck.at + by); }
   }
 
-  function onClick(id, listener) { page.listen(page.find(id), 'click', listener); }
+  function onClick(id, listener) { page.listen(page.byId(id), 'click', listener); }
 
   onClick('prev', function () { step(-1); });
   onClick('next', function () { step(1); });
@@ -115,7 +115,7 @@
 
   // -- the speaker -----------------------------------------------------------------------------------------------------
 
-  function complain(answer) { page.text(page.find('deskerror'), answer && answer.error || ''); }
+  function complain(answer) { page.text(page.byId('deskerror'), answer && answer.error || ''); }
 
   function go(index) {
     if (index >= 0 && index < deck.count) {
@@ -130,22 +130,22 @@
 
   function showDesk() {
     var inside = speaker.connected, here = deck.here(), next = deck.slides[deck.at + 1], poll = deck.polls[here.id], n;
-    page.show(page.find('door'), !inside);
-    page.show(page.find('controls'), inside);
-    for (n = 0; n < deck.count; n++) { page.show(page.find('notes-' + deck.slides[n].id), n == deck.at); }
-    page.text(page.find('upnext'), next ? 'Next: ' + next.title : 'This is the last slide.');
-    page.find('jump').value = deck.at;
-    page.find('back').disabled = deck.live === 0;
-    page.find('forward').disabled = deck.live == deck.count - 1;
-    page.show(page.find('pollrow'), !!poll);
+    page.show(page.byId('door'), !inside);
+    page.show(page.byId('controls'), inside);
+    for (n = 0; n < deck.count; n++) { page.show(page.byId('notes-' + deck.slides[n].id), n == deck.at); }
+    page.text(page.byId('upnext'), next ? 'Next: ' + next.title : 'This is the last slide.');
+    page.byId('jump').value = deck.at;
+    page.byId('back').disabled = deck.live === 0;
+    page.byId('forward').disabled = deck.live == deck.count - 1;
+    page.show(page.byId('pollrow'), !!poll);
     if (poll) {
-      page.find('openpoll').disabled = poll.open;
-      page.find('closepoll').disabled = !poll.open;
+      page.byId('openpoll').disabled = poll.open;
+      page.byId('closepoll').disabled = !poll.open;
     }
   }
 
   function showVotes(poll, total) {
-    if (poll.slide == deck.here().id) { page.text(page.find('pollstate'), (poll.open ? 'open, ' : 'closed, ') + page.plural(total, 'vote')); }
+    if (poll.slide == deck.here().id) { page.text(page.byId('pollstate'), (poll.open ? 'open, ' : 'closed, ') + page.plural(total, 'vote')); }
     showDesk();
   }
 
@@ -160,22 +160,22 @@
     speaker.on('connect', function () {
       since = since || page.now();
       page.keep('session', 'token', token);
-      page.text(page.find('refused'), '');
+      page.text(page.byId('refused'), '');
       showDesk();
     });
     speaker.on('connect_error', function (error) {
       if (error.data || !/not the speaker/.test(error.message)) { return; }
       token = '';
       page.keep('session', 'token', '');
-      page.text(page.find('refused'), error.message);
+      page.text(page.byId('refused'), error.message);
       showDesk();
-      page.find('token').focus();
+      page.byId('token').focus();
     });
     speaker.on('disconnect', showDesk);
-    page.listen(page.find('door'), 'submit', function (event) {
+    page.listen(page.byId('door'), 'submit', function (event) {
       page.stop(event);
-      token = page.find('token').value.replace(/^\s+|\s+$/g, '');
-      page.find('token').value = '';
+      token = page.byId('token').value.replace(/^\s+|\s+$/g, '');
+      page.byId('token').value = '';
       if (token) { speaker.connect(); }
     });
     onClick('back', function () { go(deck.live - 1); });
@@ -183,12 +183,12 @@
     onClick('openpoll', function () { setPoll(true); });
     onClick('closepoll', function () { setPoll(false); });
     onClick('clearpoll', function () { speaker.emit('clear', { slide: deck.here().id }, complain); });
-    page.listen(page.find('jump'), 'change', function () {
-      if (speaker.connected) { go(+page.find('jump').value); } else { deck.look(+page.find('jump').value); }
+    page.listen(page.byId('jump'), 'change', function () {
+      if (speaker.connected) { go(+page.byId('jump').value); } else { deck.look(+page.byId('jump').value); }
     });
     setInterval(function () {
       var seconds = since ? Math.floor((page.now() - since) / 1000) : 0;
-      page.text(page.find('clock'), Math.floor(seconds / 60) + ':' + page.two(seconds % 60));
+      page.text(page.byId('clock'), Math.floor(seconds / 60) + ':' + page.two(seconds % 60));
     }, 1000);
     deck.onchange = function () {
       var poll = deck.polls[deck.here().id];

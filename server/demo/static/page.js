@@ -5,7 +5,7 @@
 var talk = (function () {
   var doc = document, page = {};
 
-  page.find = function (id) { return doc.getElementById(id); };
+  page.byId = function (id) { return doc.getElementById(id); };
 
   page.empty = function (element) {
     while (element.firstChild) { element.removeChild(element.firstChild); }
@@ -32,7 +32,7 @@ var talk = (function () {
   };
 
   page.has = function (element, name) {
-    return (' ' + element.className + ' ').indexOf(' ' + name + ' ') >= 0;
+    return (' ' + element.className + ' ').split(' ' + name + ' ').length > 1;
   };
 
   /** Gives an element a class, or takes it away. */
@@ -63,7 +63,7 @@ var talk = (function () {
     if (event.preventDefault) { event.preventDefault(); } else { event.returnValue = false; }
   };
 
-  page.data = function (name) { return page.find('page').getAttribute('data-' + name); };
+  page.data = function (name) { return page.byId('page').getAttribute('data-' + name); };
 
   /** What the browser kept under a name; nothing where it may keep nothing. kind: 'local', or 'session' for this tab alone. */
   page.recall = function (kind, name) {

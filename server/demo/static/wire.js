@@ -2,7 +2,7 @@
  * The wire: every packet as it went over the transport, and buttons that change the transport.
  */
 talk.wire = (function (page) {
-  var wire = { choice: '', paused: false, received: 0, sent: 0 }, log = page.find('log'), waiting = [], timer = 0,
+  var wire = { choice: '', paused: false, received: 0, sent: 0 }, log = page.byId('log'), waiting = [], timer = 0,
     MOST_LINES = 200, MOST_CHARACTERS = 300,
     CHOICES = {
       auto: ['websocket', 'polling', 'htmlfile', 'jsonp'],
@@ -59,7 +59,7 @@ talk.wire = (function (page) {
     log.appendChild(part);
     while (log.childNodes.length > MOST_LINES) { log.removeChild(log.firstChild); }
     if (end) { log.scrollTop = log.scrollHeight; }
-    page.text(page.find('bytes'), human(wire.received) + ' in, ' + human(wire.sent) + ' out');
+    page.text(page.byId('bytes'), human(wire.received) + ' in, ' + human(wire.sent) + ' out');
   }
 
   /** A packet's text as one line; polling parts packets by a character that no screen shows. */
@@ -73,15 +73,15 @@ talk.wire = (function (page) {
 
   wire.showChoice = function (choice) {
     wire.choice = choice;
-    for (var name in CHOICES) { page.press(page.find('use-' + name), name == choice); }
+    for (var name in CHOICES) { page.press(page.byId('use-' + name), name == choice); }
   };
 
-  wire.showRoundTrip = function (ms) { page.text(page.find('rtt'), ms === undefined ? '- ms' : ms + ' ms'); };
+  wire.showRoundTrip = function (ms) { page.text(page.byId('rtt'), ms === undefined ? '- ms' : ms + ' ms'); };
 
   /** change(choice) is called when another one is pressed. */
   wire.listen = function (change) {
     function listenTo(name) {
-      page.listen(page.find('use-' + name), 'click', function () {
+      page.listen(page.byId('use-' + name), 'click', function () {
         wire.showChoice(name);
         change(name);
       });
@@ -89,12 +89,12 @@ talk.wire = (function (page) {
     for (var name in CHOICES) { listenTo(name); }
   };
 
-  page.listen(page.find('pause'), 'click', function () {
+  page.listen(page.byId('pause'), 'click', function () {
     wire.paused = !wire.paused;
-    page.press(page.find('pause'), wire.paused);
-    page.text(page.find('pause'), wire.paused ? 'Go on' : 'Pause');
+    page.press(page.byId('pause'), wire.paused);
+    page.text(page.byId('pause'), wire.paused ? 'Go on' : 'Pause');
   });
-  page.listen(page.find('wipe'), 'click', function () {
+  page.listen(page.byId('wipe'), 'click', function () {
     waiting = [];
     wire.received = wire.sent = 0;
     page.empty(log);
