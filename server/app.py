@@ -301,7 +301,7 @@ class Server(Endpoint):
             if not isinstance(event, str):
                 raise PayloadError(f"an event's name is a str, not {type(event).__name__}")
             raise PayloadError(f"the event name {event!r} is reserved; choose another")
-        if not self.handlers.accepts(namespace):
+        if namespace != "/" and not self.handlers.accepts(namespace):
             raise BadNamespaceError(f"namespace {namespace!r} has no handler; register one, or did you mean another?")
         for hook in self._outgoing_hooks:
             hook(event, args, target, namespace)

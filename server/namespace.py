@@ -166,7 +166,9 @@ class Handlers:
 
     def accepts(self, namespace: str) -> bool:
         """Whether clients may join ``namespace``. "/" is always there."""
-        if namespace == "/" or namespace in self._named or namespace in self._classes:
+        if namespace == "/":
+            return True
+        if namespace in self._named or namespace in self._classes:
             return True
         return "*" in self._named or "*" in self._classes or any(_matches(spec, namespace) for spec, _ in self._matched)
 

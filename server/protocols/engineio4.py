@@ -221,6 +221,12 @@ class _SocketDecoder(_EngineDecoder):
     def pending(self) -> bool:
         return self._packets.pending
 
+    def message(self, data: str | bytes) -> Packet | None:
+        # The hot path: an event in "/" without an acknowledgement.
+        if type(data) is str and data.startswith("42["):
+            return self._packets.plain_event(data[2:])
+        return super().message(data)
+
     def _text(self, data: str) -> Packet | None:
         return self._packets.text(data)
 
