@@ -248,7 +248,7 @@ class Dispatcher:
             return
         if type(result) is CoroutineType:
             self._run_async(socket, event, result)
-        elif inspect.isawaitable(result):
+        elif result is not None and inspect.isawaitable(result):
             self._run_async(socket, event, _as_coroutine(result))
         elif event.ack is not None:
             self._reply(socket, event.ack, result)

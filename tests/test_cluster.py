@@ -61,7 +61,7 @@ async def until(condition: Callable[[], Any], seconds: float = 10) -> None:
 def test_emits_reach_the_clients_of_the_other_process(transport: str, run: Callable[..., Any]) -> None:
     async def main() -> None:
         with RedisServer() as redis:
-            async with two(redis.url) as (one, other), client(one, transport) as (a, heard_a), client(other, transport) as (b, heard_b):
+            async with two(redis.url) as (one, other), client(one, transport) as (_a, heard_a), client(other, transport) as (b, heard_b):
                 await one.emit("all", (1, b"\x00\xff", {"deep": [b"x"]}))
                 await one.enter_room(b.get_sid(), "red")
                 await asyncio.sleep(0.1)

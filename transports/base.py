@@ -35,14 +35,17 @@ __all__ = [
 ]
 
 
-class Framing(enum.Enum):
-    """How a transport wraps the bytes of one message; the key under which wrapped bytes are shared by a broadcast."""
+class Framing(enum.IntEnum):
+    """How a transport wraps the bytes of one message; the key under which wrapped bytes are shared by a broadcast.
 
-    FRAME = "websocket frame"
-    FRAME_DEFLATED = "websocket frame, permessage-deflate without context takeover"
-    TEXT = "plain HTTP body"
-    CALL = "script call (JSONP): a JavaScript string literal, quotes included"
-    TAG = "script tag (htmlfile)"
+    An IntEnum because a plain Enum hashes in Python code, which a broadcast would feel.
+    """
+
+    FRAME = 1  #: WebSocket frame
+    FRAME_DEFLATED = 2  #: WebSocket frame, permessage-deflate without context takeover
+    TEXT = 3  #: plain HTTP body
+    CALL = 4  #: script call (JSONP): a JavaScript string literal, quotes included
+    TAG = 5  #: script tag (htmlfile)
 
 
 class Loss(enum.Enum):

@@ -94,5 +94,5 @@ def wrap(framing: Framing, message: str | bytes) -> bytes:
     if framing is Framing.TEXT:
         return message.encode() if isinstance(message, str) else message
     if not isinstance(message, str):
-        raise TypeError(f"a {framing.value} carries text only")
+        raise TypeError(f"framing {framing.name} carries text only")
     return script_string(message) if framing is Framing.CALL else script_tag(message)
