@@ -1,7 +1,7 @@
 """How much memory does one idle WebSocket session with one namespace cost the server?
 
-Opens the connections, waits until the server is quiet, and divides the growth of its resident memory. Misreading it: the kernel's own socket buffers
-are not in it, and a Python server that has freed memory does not always give it back.
+Opens the connections, waits until the server is quiet, and divides the growth of its resident memory. Misreading it: the
+kernel's own socket buffers are not in it, and a Python server that has freed memory does not always give it back.
 
     python benchmarks/connections.py [connections]
 """

@@ -1,6 +1,7 @@
 """What does a broadcast to 2,000 WebSockets cost one server process on one processor?
 
-One client asks for 20 broadcasts; the figure is the server's processor time for each message at each receiver, until every frame has arrived.
+One client asks for 20 broadcasts; the figure is the server's processor time for each message at each receiver,
+until every frame has arrived.
 Misreading it: the kernel's send() is most of it (5 to 7 microseconds), and counts for everyone alike.
 
     python benchmarks/fanout.py [receivers [broadcasts]]
