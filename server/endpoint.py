@@ -138,6 +138,8 @@ class Endpoint:
         self._http.clear()
         self._ports.clear()
         if self._env is not None:
+            for transport in list(self._env.lingering):
+                transport.abort()
             self._env.wheel.close()
         self._loop = self._env = self._running = None
 

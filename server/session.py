@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import logging
+import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,8 @@ class SessionEnv:
     on_closed: Callable[[Session, CloseReason], None]
     defer: Callable[[Callable[[], None]], Any]
     limits: Limits = field(default_factory=Limits)
+    #: Carriers of ended sessions that may still wait for their peer's goodbye.
+    lingering: weakref.WeakSet[Transport] = field(default_factory=weakref.WeakSet)
 
 
 class Session(Timed):
@@ -420,6 +423,7 @@ class Session(Timed):
         if self.state is not SessionState.CLOSED:
             self._step(Input.PROBE_LOST)
         if probe is not None:
+            self.env.lingering.add(probe)
             probe.close()
 
     def _clear_upgrade(self) -> None:
@@ -498,8 +502,10 @@ class Session(Timed):
         self.outbox.clear()
         self._decoder = _DEAD
         if probe is not None:
+            self.env.lingering.add(probe)
             probe.close()
         if transport is not None:
+            self.env.lingering.add(transport)
             transport.close(self._last_words(transport, reason), _CODES.get(reason, code), text or reason.text)
         self.env.on_closed(self, reason)
 

@@ -43,6 +43,10 @@ class Stage:
         await self.demo.sio.shutdown(1)
 
     def close(self) -> None:
+        """End, once the pages that were open have left."""
+        deadline = time.monotonic() + 5
+        while "websocket" in self.demo.live.count() and time.monotonic() < deadline:
+            time.sleep(0.01)
         self.loop.call_soon_threadsafe(self._end.set)
         self._thread.join(10)
 
@@ -128,20 +132,19 @@ def browsers() -> Iterator[list[Browser]]:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def stage(browsers: list[Browser]) -> Iterator[Stage]:
     stage = Stage()
     yield stage
+    leave(browsers)
     stage.close()
 
 
-@pytest.fixture(autouse=True)
-def _quiet(browsers: list[Browser]) -> Iterator[None]:
-    """Nothing that a test does may raise in a page or offend its policy; pages end before their server does."""
-    yield
+def leave(browsers: list[Browser]) -> None:
+    """Close all pages. Nothing may have raised in one, or offended its policy."""
     faults = []
     for browser in browsers:
-        faults += [line for line in browser.driver.get_log("browser") if "JavaScript" in str(line) or "Policy" in line["message"]]
-        faults += [line for line in browser.driver.get_log("browser") if line["source"] == "javascript"]
+        lines = browser.driver.get_log("browser")
+        faults += [line for line in lines if line["source"] in ("javascript", "security") or "Policy" in line["message"]]
         browser.driver.get("about:blank")
     assert faults == []
 
@@ -367,7 +370,6 @@ def test_two_processes_share_the_slide_the_polls_state_and_the_count(browsers: l
             browser.until("talk.byId('here').textContent == '3'")
         ben.open(two.url).until_slide(1)
     finally:
-        for browser in browsers:
-            browser.driver.get("about:blank")
+        leave(browsers)
         one.close()
         two.close()

@@ -242,7 +242,7 @@ class Transport(abc.ABC):
     per poll. ``ready`` false means that a ``send`` now is a caller's mistake for a poll and mere buffering for a stream.
     """
 
-    __slots__ = ("delegate",)
+    __slots__ = ("__weakref__", "delegate")
     name: ClassVar[str]
     framing: Framing
     streaming: ClassVar[bool] = False
@@ -282,6 +282,10 @@ class Transport(abc.ABC):
         A WebSocket performs the close handshake with ``code`` and ``reason``; a parked poll is answered with ``last``.
         ``on_detached`` follows with ``Loss.LOCAL``, possibly before this returns. Idempotent.
         """
+
+    def abort(self) -> None:
+        """Drop what is left of the carrier after :meth:`close`, without waiting for the peer. Nothing is left of most."""
+        return None
 
     def pause(self) -> None:
         """Stop reading from the peer, so that TCP slows it down. Polling has nothing to stop."""

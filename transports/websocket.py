@@ -185,6 +185,12 @@ class WebSocket(Transport):
         self._watch(self._options.close_timeout)
         self.delegate.on_detached(self, Loss.LOCAL)
 
+    def abort(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._wire.abort()
+
     def _fail(self, code: int, reason: str, loss: Loss) -> None:
         """Section 7.1.7: tell the peer why, and close without waiting for its answer."""
         self._parser.stopped = True

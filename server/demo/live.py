@@ -99,7 +99,7 @@ class Live:
             "more": more,
             "polls": [poll.as_json() for poll in self._polls.values()],
             "votes": {poll.slide: poll.votes[viewer] for poll in self._polls.values() if viewer in poll.votes},
-            "presence": self._told if self._shared and self._told else self._count(),
+            "presence": self._told if self._shared and self._told else self.count(),
         }
 
     async def _on_chat(self, sid: str, data: Any = None, *_: Any) -> Answer:
@@ -199,7 +199,7 @@ class Live:
         for slide in dirty:
             await self._emit_poll(self._polls[slide])
         if not self._shared:
-            await self._emit_presence(self._count())
+            await self._emit_presence(self.count())
 
     async def _emit_poll(self, poll: Poll) -> None:
         await self._sio.emit("poll", poll.as_json(), ignore_queue=True)
@@ -209,7 +209,7 @@ class Live:
             self._told = counts
             await self._sio.emit("presence", counts, ignore_queue=True)
 
-    def _count(self) -> dict[str, int]:
+    def count(self) -> dict[str, int]:
         """Transport -> viewers of this process, counted afresh: an upgrade changes a viewer's transport without a word."""
         counts: Counter[str] = Counter()
         for sid in self._viewers:
