@@ -298,6 +298,19 @@ def test_a_viewer_switches_to_a_transport_and_sees_its_bytes(stage: Stage, brows
     assert received > 100 and sent > 50
 
 
+def test_who_leaves_is_counted_no_more_and_who_comes_back_follows_again(stage: Stage, browsers: list[Browser]) -> None:
+    ana, ben, host = browsers[0].open(stage.url), browsers[1].open(stage.url), speaker(stage, browsers[2])
+    ben.until("talk.byId('here').textContent == '3'")
+    ana.driver.get("about:blank")
+    ben.until("talk.byId('here').textContent == '2'")
+    host.click("forward")
+    ben.until_slide(1)
+    ana.driver.back()
+    ana.until("talk.socket.connected")
+    ana.until_slide(1)
+    ben.until("talk.byId('here').textContent == '3'")
+
+
 def test_an_upgrade_shows_on_the_wire_and_in_the_count(stage: Stage, browsers: list[Browser]) -> None:
     ana = browsers[0].open(f"{stage.url}/?transport=polling")
     ana.until("document.querySelector('#pills .polling') && !document.querySelector('#pills .websocket')")

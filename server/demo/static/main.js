@@ -47,6 +47,12 @@
 
   socket.on('connect_error', showLink);
 
+  // A browser may keep a page that was left, and its WebSocket with it: the others would go on counting who has gone.
+  page.listen(window, 'pagehide', function () { socket.io.close(); });
+  page.listen(window, 'pageshow', function (event) {
+    if (event.persisted) { socket.io.open(); }
+  });
+
   function measure() {
     var from = page.now();
     if (socket.connected && !wire.paused && !document.hidden) {
