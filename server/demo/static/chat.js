@@ -4,7 +4,7 @@
 talk.chat = (function (page) {
   var chat = { name: '', first: 0, last: 0, more: false, boot: '', waiting: [] }, loading = false,
     box = page.byId('messages'), lines = page.byId('lines'), older = page.byId('older'), newer = page.byId('newer'),
-    MOST_LINES = 1000, NEAR = 60, keys = 0;
+    MOST_LINES = 1000, NEAR = 60, keys = 0, pinned = true;
 
   function two(at) {
     var date = new Date(at);
@@ -33,6 +33,7 @@ talk.chat = (function (page) {
 
   function toEnd() {
     box.scrollTop = box.scrollHeight;
+    pinned = true;
     page.show(newer, false);
   }
 
@@ -159,7 +160,12 @@ talk.chat = (function (page) {
   page.listen(newer, 'click', toEnd);
   page.listen(box, 'scroll', function () {
     if (box.scrollTop < NEAR) { loadOlder(); }
-    if (atEnd()) { page.show(newer, false); }
+    pinned = atEnd();
+    if (pinned) { page.show(newer, false); }
+  });
+  // A phone that is turned keeps the newest message in view.
+  page.listen(window, 'resize', function () {
+    if (pinned) { toEnd(); }
   });
   return chat;
 })(talk);
