@@ -1,0 +1,251 @@
+"""The codec of Engine.IO 4 and Socket.IO 5, literally, and under any input."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from anywire.server.errors import HandshakeRefused, PayloadError, ProtocolError
+from anywire.server.events import Ack, Close, Connect, ConnectError, Disconnect, Event, Message, Noop, Open, Packet, Ping, Pong, Upgrade
+from anywire.server.protocols.base import Limits
+from anywire.server.protocols.engineio4 import BareEngineIO4, EngineIO4
+from anywire.server.protocols.registry import PROTOCOLS, locate
+from hypothesis import given
+from hypothesis import strategies as st
+
+EIO4 = EngineIO4()
+VECTORS = json.loads((Path(__file__).parent / "vectors" / "socketio5.json").read_text())
+
+
+def from_json(value: Any) -> Any:
+    """A vector's value: ``{"$hex": "00ff"}`` stands for bytes."""
+    if isinstance(value, list):
+        return [from_json(item) for item in value]
+    if isinstance(value, dict):
+        return bytes.fromhex(value["$hex"]) if set(value) == {"$hex"} else {key: from_json(item) for key, item in value.items()}
+    return value
+
+
+def packet_of(vector: dict[str, Any]) -> Packet:
+    fields = from_json(vector["packet"])
+    kinds = {kind.__name__: kind for kind in (Ack, Connect, ConnectError, Disconnect, Event)}
+    if "args" in fields:
+        fields["args"] = tuple(fields["args"])
+    return kinds[fields.pop("type")](**fields)
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
+def test_golden_vectors_encode_and_decode(vector: dict[str, Any]) -> None:
+    packet, messages = packet_of(vector), [from_json(message) for message in vector["messages"]]
+    assert list(EIO4.encode(packet, True)) == messages
+    assert EIO4.payload(EIO4.encode(packet, False)) == vector["payload"]
+    if vector.get("from_client", True):
+        decoder = EIO4.decoder(Limits())
+        assert [decoder.message(message) for message in messages] == [None] * (len(messages) - 1) + [packet]
+        assert EIO4.decoder(Limits()).payload(vector["payload"]) == [packet]
+
+
+@pytest.mark.parametrize(
+    ("packet", "message"),
+    [
+        (
+            Open("id", ("websocket",), 25, 0.3, 10),
+            '0{"sid":"id","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":300,"maxPayload":10}',
+        ),
+        (Close(), "1"),
+        (Ping(), "2"),
+        (Ping("probe"), "2probe"),
+        (Pong("probe"), "3probe"),
+        (Upgrade(), "5"),
+        (Noop(), "6"),
+    ],
+)
+def test_the_engines_own_packets(packet: Packet, message: str) -> None:
+    assert EIO4.encode(packet, True) == (message,)
+    if not isinstance(packet, Open):
+        assert EIO4.decoder(Limits()).message(message) == packet
+
+
+def test_a_bare_session_carries_text_and_bytes() -> None:
+    bare = BareEngineIO4()
+    assert bare.encode(Message("hé"), True) == ("4hé",)
+    assert bare.encode(Message(b"\x00\xff"), True) == (b"\x00\xff",)
+    assert bare.payload([*bare.encode(Message("a"), False), *bare.encode(Message(b"\x00\xff"), False)]) == "4a\x1ebAP8="
+    assert bare.decoder(Limits()).payload("4a\x1ebAP8=") == [Message("a"), Message(b"\x00\xff")]
+    assert bare.decoder(Limits()).message(b"\x01") == Message(b"\x01")
+
+
+def test_a_query_behind_a_namespace_is_not_part_of_its_name() -> None:
+    assert EIO4.decoder(Limits()).message('40/chat?token=x,{"a":1}') == Connect("/chat", {"a": 1})
+
+
+def test_the_same_attachment_may_stand_in_two_places() -> None:
+    decoder = EIO4.decoder(Limits())
+    place = '{"_placeholder":true,"num":0}'
+    assert decoder.message(f'451-["x",{place},{place}]') is None and decoder.pending
+    assert decoder.message(b"\x01") == Event("/", "x", (b"\x01", b"\x01")) and not decoder.pending
+
+
+def test_integers_beyond_64_bits_become_floats_and_ids_beyond_32_bits_stay_whole() -> None:
+    assert EIO4.decoder(Limits()).message('42["x",123456789012345678901234567890]') == Event("/", "x", (1.2345678901234568e29,))
+    assert EIO4.decoder(Limits()).message('429007199254740991["x"]') == Event("/", "x", (), 9007199254740991)
+
+
+def test_attachments_are_bounded_in_bytes() -> None:
+    decoder = EIO4.decoder(Limits(max_bytes=100))
+    decoder.message('452-["x",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]')
+    with pytest.raises(ProtocolError, match="too big"):
+        decoder.message(bytes(60)) or decoder.message(bytes(60))
+
+
+def test_depth_is_counted_outside_strings_only() -> None:
+    assert EIO4.decoder(Limits(max_depth=5)).message('42["x","' + "[" * 50 + '\\"{{{"]') == Event("/", "x", ("[" * 50 + '"{{{',))
+    with pytest.raises(ProtocolError, match="deeper than 5"):
+        EIO4.decoder(Limits(max_depth=5)).message('42["x",' + "[" * 5 + "]" * 5 + "]")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (object(), "object cannot be sent"),
+        ({1, 2}, "a set has no order"),
+        ("\ud800", "surrogates"),
+        (2**70, "64-bit"),
+    ],
+)
+def test_what_cannot_be_sent_is_refused_by_name(value: Any, text: str) -> None:
+    with pytest.raises(PayloadError, match=text):
+        EIO4.encode(Event("/", "x", (value,)), True)
+
+
+def test_keys_that_are_not_text_become_text_as_in_pythons_json() -> None:
+    assert EIO4.encode(Event("/", "x", ({1: b"\x01", None: True},)), True) == (
+        '451-["x",{"1":{"_placeholder":true,"num":0},"null":true}]',
+        b"\x01",
+    )
+
+
+def test_a_tuple_of_newlines_travels_through_a_jsonp_form() -> None:
+    assert EIO4.script_body('42["x","a\\nb"]') == '42["x","a\nb"]'
+    assert EIO4.script_body('42["x","a\\\\nb"]') == '42["x","a\\nb"]'
+
+
+def test_urls_name_transport_session_and_whether_binary_goes() -> None:
+    def located(query: str) -> tuple[str, str | None, bool]:
+        found = locate(PROTOCOLS, "/socket.io/", query, "/socket.io/")
+        assert found is not None
+        return found[1].transport, found[1].sid, found[1].binary
+
+    assert located("EIO=4&transport=polling") == ("polling", None, True)
+    assert located("EIO=4&transport=polling&b64=1&sid=a%2Db") == ("polling", "a-b", False)
+    assert located("EIO=4&transport=polling&j=12&t=x") == ("jsonp", None, False)
+    assert located("transport=websocket&EIO=4&user=x") == ("websocket", None, True)
+    assert located("EIO=4&transport=htmlfile&i=3") == ("htmlfile", None, False)
+    assert locate(PROTOCOLS, "/other/", "EIO=4&transport=polling", "/socket.io/") is None
+    for query in ("EIO=4&EIO=4&transport=polling", "EIO=4&transport=polling&transport=websocket"):
+        with pytest.raises(HandshakeRefused):
+            located(query)
+
+
+# -- any input ----------------------------------------------------------------------------------------------------------
+
+leaves = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**53), 2**53),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(),
+    st.binary(max_size=20),
+)
+trees = st.recursive(
+    leaves, lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(), inner, max_size=4)), max_leaves=8
+)
+names = st.text(min_size=1).filter(
+    lambda name: name not in {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
+)
+namespaces = st.sampled_from(["/", "/a", "/chat room", "/é"])
+ids = st.one_of(st.none(), st.integers(0, 10**16 - 1))
+
+
+def placeholder_free(value: Any) -> bool:
+    if isinstance(value, dict):
+        return "_placeholder" not in value and all(map(placeholder_free, value.values()))
+    return not isinstance(value, (list, tuple)) or all(map(placeholder_free, value))
+
+
+def attachments(value: Any) -> int:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return isinstance(value, bytes) + sum(map(attachments, items))
+
+
+@given(namespaces, names, st.lists(trees, max_size=3).filter(placeholder_free), ids)
+def test_every_event_comes_back_as_it_was_by_frames_and_by_payload(namespace: str, name: str, args: list[Any], id_: int | None) -> None:
+    packet = Event(namespace, name, tuple(args), id_)
+    if attachments(args) > 10:
+        return
+    decoder = EIO4.decoder(Limits())
+    assert [decoder.message(message) for message in EIO4.encode(packet, True)][-1] == packet
+    body = EIO4.payload(EIO4.encode(packet, False))
+    assert "\x1e" in json.dumps(args, default=str) or EIO4.decoder(Limits()).payload(body) == [packet]
+
+
+likely = st.text(alphabet='0123456789b-/,[]{}"\\x\x1e_ placeholdernumtrue:é', max_size=60)
+pieces = st.lists(
+    st.one_of(
+        likely,
+        st.text(max_size=30),
+        st.binary(max_size=10),
+        st.sampled_from(
+            [
+                '451-["x",{"_placeholder":true,"num":0}]',
+                '42["x"]',
+                "40",
+                "41",
+                '430["a"]',
+                "2probe",
+                "bAAAA",
+                '452-["x",{"_placeholder":true,"num":1}]',
+            ]
+        ),
+    ),
+    max_size=6,
+)
+
+
+@given(pieces)
+def test_any_messages_give_packets_or_a_protocol_error_and_nothing_else(messages: list[Any]) -> None:
+    for protocol in (EIO4, BareEngineIO4()):
+        decoder = protocol.decoder(Limits())
+        try:
+            for message in messages:
+                packet = decoder.message(message)
+                assert packet is None or isinstance(packet, tuple)
+        except ProtocolError as error:
+            assert len(str(error)) < 100
+
+
+@given(pieces)
+def test_a_payload_means_what_its_packets_mean_one_by_one(messages: list[Any]) -> None:
+    texts = [message for message in messages if isinstance(message, str)]
+    body = "\x1e".join(texts)
+
+    def outcome(steps: Any) -> Any:
+        try:
+            return steps()
+        except ProtocolError:
+            return "error"
+
+    one = EIO4.decoder(Limits())
+    single = outcome(lambda: [packet for part in body.split("\x1e") if (packet := one.message(part)) is not None])
+    assert outcome(lambda: EIO4.decoder(Limits()).payload(body)) == single
+
+
+@given(st.text(max_size=80), st.text(max_size=40))
+def test_any_url_is_located_refused_or_nobodys(query: str, path: str) -> None:
+    for target in ("/socket.io/", path):
+        try:
+            locate(PROTOCOLS, target, query, "/socket.io/")
+        except HandshakeRefused as refused:
+            assert refused.status == 400
