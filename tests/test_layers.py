@@ -38,6 +38,7 @@ LAYERS: dict[str, int] = {
     # 2: what waits to be sent
     "server.outbox": 2,
     "server.outgoing": 2,
+    "transports.poller": 2,
     # 3: one connection
     "server.session": 3,
     "transports.wire": 3,
@@ -65,6 +66,7 @@ LAYERS: dict[str, int] = {
     "server.demo.app": 7,
     "server.demo.deck": 7,
     "server.demo.live": 7,
+    "server.demo.slide": 7,
     "server.demo.state": 7,
     "server.endpoint": 7,
     "server.engine": 7,

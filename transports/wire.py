@@ -9,6 +9,7 @@ import ssl
 from typing import Protocol
 
 from .base import Loss
+from .poller import poller_of
 
 __all__ = ["Wire", "WireOwner"]
 
@@ -16,6 +17,7 @@ __all__ = ["Wire", "WireOwner"]
 READ_SIZE = 65_536
 #: Reads in one turn of the loop, so that one fast sender does not starve the others.
 READS_A_TURN = 8
+_WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class WireOwner(Protocol):
@@ -38,20 +40,8 @@ class Wire:
     """
 
     __slots__ = (
-        "_closing",
-        "_corked",
-        "_fd",
-        "_initial",
-        "_loop",
-        "_paused",
-        "_pending",
-        "_sock",
-        "_tls",
-        "_want_write",
-        "backlog",
-        "owner",
-        "peer",
-    )
+        "_closing", "_corked", "_fd", "_initial", "_loop", "_paused", "_pending", "_sock", "_tls", "_want_write", "backlog", "owner", "peer",
+    )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, initial: bytes = b"", peer: tuple[str, int] = ("", 0)) -> None:
         self._loop = loop
@@ -60,10 +50,10 @@ class Wire:
         self._tls = isinstance(sock, ssl.SSLSocket)
         self._initial = initial
         self._pending: list[bytes] | None = None
+        self._corked: list[bytes] | None = None
         self._closing = False
         self._paused = False
         self._want_write = False
-        self._corked: list[bytes] | None = None
         self.backlog = 0
         self.peer = peer
         self.owner: WireOwner | None = None
@@ -75,34 +65,42 @@ class Wire:
 
     def start(self) -> None:
         """Begin to read; ``owner`` must be set."""
-        if self._sock is None:
-            return
-        if not self._paused:
-            self._loop.add_reader(self._fd, self._on_readable)
-        if self._initial or self._tls:
-            # TLS may hold decrypted bytes that no readiness of the socket will announce.
-            self._loop.call_soon(self._first_read)
+        if self._sock is not None:
+            self._watch()
+            self._read_ahead()
 
-    def _first_read(self) -> None:
+    def _watch(self) -> None:
+        poller_of(self._loop).set(self._fd, self, not self._paused and not self._closing, self._want_write)
+
+    def _read_ahead(self) -> None:
+        """What no readiness of the socket will announce: bytes that the HTTP engine had read, and those that TLS holds decrypted."""
+        if self._initial or self._tls:
+            self._loop.call_soon(self._read_held)
+
+    def _read_held(self) -> None:
+        if self._paused or self._sock is None or self.owner is None:
+            return
         initial, self._initial = self._initial, b""
-        if initial and self._sock is not None and self.owner is not None:
+        if initial:
             self.owner.on_bytes(initial)
-        if self._tls and self._sock is not None and not self._paused:
-            self._on_readable()
+        if self._tls:
+            self.on_readable()
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
-    def _on_readable(self) -> None:
+    def on_readable(self) -> None:
+        """The poller says that there is something to read."""
         for _ in range(READS_A_TURN):
-            sock = self._sock
-            if sock is None or self._paused:
+            sock, owner = self._sock, self.owner
+            if sock is None or owner is None or self._paused or self._closing:
                 return
             try:
                 data = sock.recv(READ_SIZE)
-            except (BlockingIOError, InterruptedError, ssl.SSLWantReadError):
-                return
             except ssl.SSLWantWriteError:
-                self._watch_writing()
+                self._want_write = True
+                self._watch()
+                return
+            except _WOULD_BLOCK:
                 return
             except OSError as error:
                 self._lost(Loss.PEER if isinstance(error, (ConnectionError, ssl.SSLEOFError)) else Loss.ERROR)
@@ -110,26 +108,24 @@ class Wire:
             if not data:
                 self._lost(Loss.PEER)
                 return
-            assert self.owner is not None
-            self.owner.on_bytes(data)
+            owner.on_bytes(data)
             if not self._tls and len(data) < READ_SIZE:
                 return
         if self._tls:
-            self._loop.call_soon(self._on_readable)
+            self._loop.call_soon(self._read_held)
 
     def pause(self) -> None:
         """Stop reading."""
         if not self._paused and self._sock is not None:
             self._paused = True
-            self._loop.remove_reader(self._fd)
+            self._watch()
 
     def resume(self) -> None:
         """Read again."""
         if self._paused and self._sock is not None:
             self._paused = False
-            self._loop.add_reader(self._fd, self._on_readable)
-            if self._tls:
-                self._loop.call_soon(self._on_readable)
+            self._watch()
+            self._read_ahead()
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
@@ -143,17 +139,17 @@ class Wire:
         elif self._pending is None:
             try:
                 sent = sock.send(data)
-            except (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            except _WOULD_BLOCK:
                 sent = 0
             except OSError:
-                # The reader hears of it too; telling it from here would call the owner back inside its own write.
+                # Telling it from here would call the owner back inside its own write.
                 self._loop.call_soon(self._lost, Loss.PEER)
                 return
-            if sent == len(data):
-                return
-            self._pending = [data[sent:]]
-            self.backlog = len(data) - sent
-            self._watch_writing()
+            if sent != len(data):
+                self._pending = [data[sent:]]
+                self.backlog = len(data) - sent
+                self._want_write = True
+                self._watch()
         else:
             self._pending.append(data)
             self.backlog += len(data)
@@ -169,22 +165,18 @@ class Wire:
         if corked:
             self.write(corked[0] if len(corked) == 1 else b"".join(corked))
 
-    def _watch_writing(self) -> None:
-        if not self._want_write and self._sock is not None:
-            self._want_write = True
-            self._loop.add_writer(self._fd, self._on_writable)
-
-    def _on_writable(self) -> None:
+    def on_writable(self) -> None:
+        """The poller says that the kernel has room."""
         sock = self._sock
         if sock is None:
             return
         if self._pending:
+            # TLS wants the same bytes again after a refusal: they stay joined as they are.
             data = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+            self._pending = [data]
             try:
-                # TLS wants the same bytes again after a refusal: they stay joined as they are.
                 sent = sock.send(data)
-            except (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
-                self._pending = [data]
+            except _WOULD_BLOCK:
                 return
             except OSError:
                 self._lost(Loss.PEER)
@@ -197,10 +189,14 @@ class Wire:
     def _drained(self) -> None:
         self._pending = None
         self._want_write = False
-        self._loop.remove_writer(self._fd)
         if self._closing:
             self._shut()
-        elif self.owner is not None:
+            return
+        self._watch()
+        if self._tls and not self._paused:
+            # The write readiness may have been what a read was waiting for.
+            self._loop.call_soon(self._read_held)
+        if self.owner is not None:
             self.owner.on_drained()
 
     # -- the end ----------------------------------------------------------------------------------------------------
@@ -211,9 +207,10 @@ class Wire:
             return
         self.uncork()
         self._closing = True
-        self._loop.remove_reader(self._fd)
         if self._pending is None:
             self._shut()
+        else:
+            self._watch()
 
     def abort(self) -> None:
         """Close now; what is kept is lost."""
@@ -221,12 +218,11 @@ class Wire:
 
     def _shut(self) -> None:
         sock, self._sock = self._sock, None
-        self._pending = None
+        self._pending = self._corked = None
         self.backlog = 0
         if sock is None:
             return
-        self._loop.remove_reader(self._fd)
-        self._loop.remove_writer(self._fd)
+        poller_of(self._loop).forget(self._fd)
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_WR)
         sock.close()
@@ -235,6 +231,7 @@ class Wire:
         if self._sock is None:
             return
         owner, self.owner = self.owner, None
+        closing = self._closing
         self._shut()
-        if owner is not None and not self._closing:
+        if owner is not None and not closing:
             owner.on_lost(loss)
