@@ -1,9 +1,22 @@
-"""The scripted conversation: the server's side for any AsyncServer-shaped server, and the same script for python-socketio's client."""
+"""The scripted conversation: the server's side for any AsyncServer-shaped server, and the same script for python-socketio's client.
+
+The server's side runs unchanged on ``anywire.Server`` and on ``socketio.AsyncServer``: that it does is part of what is tested.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
+
+import anywire
+import socketio
+import tornado.httpserver
+import tornado.netutil
+import tornado.web
+
+__all__ = ["build", "our_server", "python_socketio_server", "talk"]
 
 
 def build(sio: Any, refused: type[Exception]) -> None:
@@ -64,43 +77,98 @@ def build(sio: Any, refused: type[Exception]) -> None:
     async def where(sid: str) -> str:
         return "chat"
 
+    @sio.on("kick", namespace="/chat")
+    async def kick_from_chat(sid: str) -> None:
+        await sio.disconnect(sid, namespace="/chat")
+
     @sio.on("connect", namespace="/guarded")
     async def guard(sid: str, environ: dict[str, Any], auth: Any) -> None:
         if (auth or {}).get("key") != "right":
             raise refused("wrong key", {"tried": (auth or {}).get("key")})
 
 
-async def talk(url: str, mode: str) -> dict[str, Any]:
-    """What python-socketio's client sees; the part of the script that its API can say."""
-    import socketio
+@asynccontextmanager
+async def our_server(**settings: Any) -> AsyncIterator[int]:
+    """The conversation on ``anywire.Server``; yields its port."""
+    sio = anywire.Server(**settings)
+    build(sio, anywire.ConnectionRefusedError)
+    await sio.start()
+    sio.listen(0, "127.0.0.1")
+    try:
+        yield sio.port
+    finally:
+        await sio.shutdown(0)
 
-    transports = ["polling", "websocket"] if mode == "upgrade" else [mode]
-    said: dict[str, Any] = {}
-    a, b = socketio.AsyncClient(reconnection=False), socketio.AsyncClient(reconnection=False)
-    heard: list[str] = []
+
+@asynccontextmanager
+async def python_socketio_server() -> AsyncIterator[int]:
+    """The conversation on python-socketio over Tornado; yields its port."""
+    sio = socketio.AsyncServer(async_mode="tornado")
+    build(sio, socketio.exceptions.ConnectionRefusedError)
+    sockets = tornado.netutil.bind_sockets(0, "127.0.0.1")
+    http = tornado.httpserver.HTTPServer(tornado.web.Application([(r"/socket.io/", socketio.get_tornado_handler(sio))]))
+    http.add_sockets(sockets)
+    try:
+        yield sockets[0].getsockname()[1]
+    finally:
+        await sio.shutdown()
+        http.stop()
+        await http.close_all_connections()
+
+
+def client(said_by: str = "", heard: list[str] | None = None) -> socketio.AsyncClient:
+    """A client that notes which of the shared events it hears."""
+    made = socketio.AsyncClient(reconnection=False)
+    for event in ("room", "others", "single"):
+        made.on(event, lambda text, event=event: heard is None or heard.append(f"{said_by},{event},{text}"))
+    return made
+
+
+async def refusal(url: str, namespace: str, auth: Any, transports: list[str]) -> Any:
+    """What a client is told when ``namespace`` does not take it."""
+    told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    one = client()
+    one.on("connect_error", told.set_result, namespace=namespace)
+    try:
+        await one.connect(url, auth=auth, namespaces=[namespace], transports=transports, wait_timeout=10)
+    except socketio.exceptions.ConnectionError:
+        return await asyncio.wait_for(told, 5)
+    finally:
+        await one.disconnect()
+    return "admitted"
+
+
+async def exchange_data(a: socketio.AsyncClient, said: dict[str, Any]) -> None:
+    """Echo, binary, acknowledgements both ways, order and size."""
     numbers: list[int] = []
-    gone: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    for name, client in (("a", a), ("b", b)):
-        for event in ("room", "others", "single"):
-            client.on(event, lambda text, name=name, event=event: heard.append(f"{name},{event},{text}"))
-    a.on("number", numbers.append)
+    counted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    back: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def number(value: int) -> None:
+        numbers.append(value)
+        if len(numbers) == 500:
+            counted.set_result(None)
+
+    a.on("number", number)
+    a.on("back", lambda *args: back.set_result(args))
     a.on("question", lambda question: (question + "!", b"\x07"))
-    b.on("disconnect", lambda *reason: gone.done() or gone.set_result(True))
-    await a.connect(url, transports=transports, wait_timeout=10)
-    await b.connect(url, transports=transports, wait_timeout=10)
-    said["transport"] = a.transport()
     said["echo"] = await a.call("echo", (1, "two", None, {"three": [True, 1.5, "é€😀"]}))
     said["binary"] = await a.call("echo", (b"\x01\x02", {"deep": [b"\x03", {"er": b""}]}))
+    await a.emit("back", ({"file": b"\x00\xff"}, "name"))
+    said["binary event"] = await asyncio.wait_for(back, 10)
     said["ack from client"] = await a.call("ask", "how")
     await a.emit("count", 500)
-    while len(numbers) < 500:
-        await asyncio.sleep(0.01)
+    await asyncio.wait_for(counted, 20)
     said["500 in order"] = numbers == list(range(500))
-    for number in range(500):
-        await a.emit("collected", number)
+    for value in range(500):
+        await a.emit("collected", value)
     said["500 to the server in order"] = await a.call("seen") == list(range(500))
-    big = "é" * 150_000
-    said["large"] = await a.call("echo", big) == big
+    text, raw = "é" * 150_000, b"\x07" * 300_000
+    said["large"] = [await a.call("echo", text) == text, await a.call("echo", raw) == raw]
+
+
+async def exchange_targets(a: socketio.AsyncClient, b: socketio.AsyncClient) -> None:
+    """Rooms, leaving them, everyone but oneself, a single target; what was heard is in the clients' list."""
     await a.call("join", "red")
     await b.call("join", "red")
     await a.call("to room", ("red", "both"))
@@ -108,12 +176,35 @@ async def talk(url: str, mode: str) -> dict[str, Any]:
     await a.call("to room", ("red", "only a"))
     await a.call("others", "only b")
     await a.call("single", (b.get_sid(), "for b"))
-    await a.call("echo")
+    # An answer comes after all that was sent before it.
     await b.call("echo")
-    await asyncio.sleep(0.05)
+    await a.call("echo")
+
+
+async def talk(url: str, mode: str) -> dict[str, Any]:
+    """What python-socketio's client sees over ``mode``: polling, websocket or upgrade."""
+    transports = ["polling", "websocket"] if mode == "upgrade" else [mode]
+    said: dict[str, Any] = {}
+    heard: list[str] = []
+    a, b = client("a", heard), client("b", heard)
+    gone: dict[str, asyncio.Future[Any]] = {name: asyncio.get_running_loop().create_future() for name in ("/", "/chat")}
+    b.on("disconnect", lambda *reason: gone["/"].done() or gone["/"].set_result(True))
+    b.on("disconnect", lambda *reason: gone["/chat"].done() or gone["/chat"].set_result(True), namespace="/chat")
+    await a.connect(url, transports=transports, wait_timeout=10)
+    await b.connect(url, transports=transports, wait_timeout=10, namespaces=["/", "/chat"])
+    said["transport"] = a.transport()
+    await exchange_data(a, said)
+    await exchange_targets(a, b)
     said["rooms"] = sorted(heard)
+    said["namespace"] = await b.call("where", namespace="/chat")
+    said["unknown"] = await refusal(url, "/nowhere", None, transports)
+    said["refused"] = await refusal(url, "/guarded", {"key": "bad"}, transports)
+    said["admitted"] = await refusal(url, "/guarded", {"key": "right"}, transports)
+    await b.emit("kick", namespace="/chat")
+    said["kicked from /chat"] = await asyncio.wait_for(gone["/chat"], 10)
+    said["still in /"] = await b.call("echo", "here")
     await b.emit("kick")
-    said["kicked"] = await asyncio.wait_for(gone, 10)
+    said["kicked"] = await asyncio.wait_for(gone["/"], 10)
     await a.disconnect()
     await b.disconnect()
     return said

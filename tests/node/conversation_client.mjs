@@ -64,12 +64,13 @@ say("ack from client", await call(a, "ask", "how"));
   await call(a, "others", "only b");
   await call(a, "single", b.id, "for b");
   await call(b, "echo");
-  await call(a, "echo");
-  await pause(50);
+  await call(a, "echo"); // an answer comes after all that was sent before it
   say("rooms", heard.map(String).sort());
 }
-const chat = await connected("/chat");
+const chat = a.io.socket("/chat"); // on the connection that "/" has
+await once(chat, "connect");
 say("namespace", await call(chat, "where"));
+say("own id in each namespace", chat.id !== a.id && chat.id !== a.io.engine.id);
 for (const [name, path, auth] of [["unknown", "/nowhere", {}], ["refused", "/guarded", { key: "bad" }]]) {
   const socket = io(url + path, { ...options, auth });
   const [error] = await once(socket, "connect_error");
@@ -78,6 +79,11 @@ for (const [name, path, auth] of [["unknown", "/nowhere", {}], ["refused", "/gua
 }
 const guarded = await connected("/guarded", { auth: { key: "right" } });
 say("admitted", guarded.connected);
+{
+  const gone = once(chat, "disconnect");
+  chat.emit("kick");
+  say("kicked from /chat", [(await gone)[0], a.connected, await call(a, "echo", "here")]);
+}
 {
   const gone = once(b, "disconnect");
   b.emit("kick");

@@ -21,6 +21,7 @@ io.on("connection", (socket) => {
 });
 io.of("/chat").on("connection", (socket) => {
   socket.on("where", (done) => done("chat"));
+  socket.on("kick", () => socket.disconnect());
 });
 io.of("/guarded").use((socket, next) => {
   if (socket.handshake.auth.key === "right") return next();
