@@ -85,8 +85,9 @@ def test_python_socketios_client_hears_from_us_what_it_hears_from_node(mode: str
     run(main())
 
 
+# Not over polling: python-socketio 5 on Tornado does not end a poll whose session closed, and the script waits for it.
 @pytest.mark.usefixtures("long_payloads")
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["websocket", "upgrade"])
 def test_the_same_application_on_python_socketio_differs_only_in_how_it_names_an_unknown_namespace(
     mode: str, run: Callable[..., Any]
 ) -> None:
