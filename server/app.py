@@ -69,6 +69,7 @@ class Server(Endpoint):
         self._local = LocalOperations(self._hub, config.max_rooms, config.per_message_deflate_threshold, self._kick)
         self._cluster = Cluster(self._hub, _backplane(config), self._local)
         self._outgoing_hooks: list[Callable[..., Any]] = []
+        self._deflate_threshold = config.per_message_deflate_threshold
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -167,18 +168,19 @@ class Server(Endpoint):
         namespace = namespace or "/"
         args = () if data is None else data if type(data) is tuple else (data,)
         target = to if to is not None else room
-        self._check_emit(event, args, target, namespace)
+        if namespace != "/" or self._outgoing_hooks or type(event) is not str or event in _RESERVED:
+            self._check_emit(event, args, target, namespace)
         if callback is not None:
             return self._emit_asking(event, args, target, namespace, callback)
         members = self._hub.namespaces.get(namespace)
         if type(target) is str and skip_sid is None and skip_room is None:
             socket = members.sockets.get(target) if members is not None else None
             if socket is not None and members is not None and target not in members.rooms:
-                socket.send(Outgoing(Event(namespace, event, args), volatile, self.config.per_message_deflate_threshold))
+                socket.send(Outgoing(Event(namespace, event, args), volatile, self._deflate_threshold))
                 return SETTLED
         rooms, skip_sids, skip_rooms = _names(target), _names(skip_sid) or [], _names(skip_room) or []
         packet = Event(namespace, event, args)
-        outgoing = Outgoing(packet, volatile, self.config.per_message_deflate_threshold)
+        outgoing = Outgoing(packet, volatile, self._deflate_threshold)
         outgoing.messages(self._protocols[0], True)  # what cannot be encoded is refused before anyone gets it
         written = self._hub.fan_out(self._hub.select(namespace, rooms, skip_sids, skip_rooms), outgoing)
         if not ignore_queue and not self._cluster.alone:
@@ -463,8 +465,8 @@ class Server(Endpoint):
             return
         session.connect_alarm = session.env.wheel.after(self.config.connect_timeout, lambda: session.close(CloseReason.CONNECT_TIMEOUT))
 
-    def _on_packet(self, session: Session, packet: Packet) -> None:
-        self._dispatcher.on_packet(session, packet)
+    def _packet_sink(self) -> Callable[[Session, Packet], None]:
+        return self._dispatcher.on_packet
 
     def _on_closed(self, session: Session, reason: CloseReason) -> None:
         super()._on_closed(session, reason)

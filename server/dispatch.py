@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import inspect
 import logging
@@ -17,7 +18,7 @@ from .hub import Hub, Socket
 from .namespace import Handler, Handlers
 from .outgoing import Outgoing
 from .session import Session
-from .tasks import Runner
+from .tasks import WAITING, Runner
 
 __all__ = ["Clients", "Dispatcher"]
 
@@ -44,6 +45,7 @@ class Dispatcher:
         self.config = config
         self.hub = hub
         self.handlers = handlers
+        self._direct = handlers.direct
         self._runner = runner
 
     # -- packets ----------------------------------------------------------------------------------------------------
@@ -231,6 +233,20 @@ class Dispatcher:
                 socket.session.transport.resume()
 
     def _run(self, socket: Socket, event: Event) -> None:
+        handler = self._direct.get((event.namespace, event.name))
+        if handler is None:
+            self._run_found(socket, event)
+            return
+        try:
+            result = handler(socket.sid, *event.args)
+        except Exception:
+            log.exception("! handler of an event in %s failed", socket.namespace)
+            return
+        if result is not None or event.ack is not None:
+            self._follow(socket, event, result)
+
+    def _run_found(self, socket: Socket, event: Event) -> None:
+        """As :meth:`_run`, for handlers that are shared by several events or namespaces, and events that middlewares see."""
         name = event.name if type(event.name) is str else str(event.name)
         found = self.handlers.find(socket.namespace, name)
         if self.handlers.has_event_middleware:
@@ -242,10 +258,14 @@ class Dispatcher:
             return
         handler, prefix = found
         try:
-            result = handler(*prefix, socket.sid, *event.args) if prefix else handler(socket.sid, *event.args)
+            result = handler(*prefix, socket.sid, *event.args)
         except Exception:
             log.exception("! handler of an event in %s failed", socket.namespace)
             return
+        self._follow(socket, event, result)
+
+    def _follow(self, socket: Socket, event: Event, result: Any) -> None:
+        """Go on with what a handler returned."""
         if type(result) is CoroutineType:
             self._run_async(socket, event, result)
         elif result is not None and inspect.isawaitable(result):
@@ -269,25 +289,34 @@ class Dispatcher:
         return await result if inspect.isawaitable(result) else result
 
     def _run_async(self, socket: Socket, event: Event, coroutine: Coroutine[Any, Any, Any]) -> None:
-        ordered = not self.config.async_handlers
-        socket.busy = ordered
-        ended = False
-
-        def done(result: Any, error: BaseException | None) -> None:
-            nonlocal ended
-            if error is not None:
-                if isinstance(error, Exception):
-                    log.error("! handler of an event in %s failed", socket.namespace, exc_info=error)
-            elif event.ack is not None:
+        socket.busy = ordered = not self.config.async_handlers
+        runner = self._runner()
+        try:
+            result = runner.begin(coroutine)
+        except (Exception, asyncio.CancelledError) as error:
+            self._ended(socket, event, None, error)
+        else:
+            if result is WAITING:
+                runner.go_on(lambda result, error: self._ended_late(socket, event, result, error))
+                return
+            if event.ack is not None:
                 self._reply(socket, event.ack, result)
-            if ordered:
-                socket.busy = False
-                if ended:
-                    self._next(socket)
+        # Whoever called us goes on with the client's queue.
+        if ordered:
+            socket.busy = False
 
-        self._runner().run(coroutine, done)
-        # From here on nobody is above us on the stack: the handler's end goes on with the queue itself.
-        ended = True
+    def _ended(self, socket: Socket, event: Event, result: Any, error: BaseException | None) -> None:
+        if error is not None:
+            if isinstance(error, Exception):
+                log.error("! handler of an event in %s failed", socket.namespace, exc_info=error)
+        elif event.ack is not None:
+            self._reply(socket, event.ack, result)
+
+    def _ended_late(self, socket: Socket, event: Event, result: Any, error: BaseException | None) -> None:
+        self._ended(socket, event, result, error)
+        if not self.config.async_handlers:
+            socket.busy = False
+            self._next(socket)
 
     def _start(self, handler: Handler, args: tuple[Any, ...], done: Callable[[Any, BaseException | None], None]) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from tornado.httpserver import HTTPServer
@@ -62,7 +62,7 @@ class Endpoint:
         self._env = SessionEnv(
             config=self.config,
             wheel=Wheel(loop),
-            on_packet=self._on_packet,
+            on_packet=self._packet_sink(),
             on_closed=self._on_closed,
             defer=loop.call_soon,
             limits=Limits(max_bytes=self.config.max_payload),
@@ -148,7 +148,8 @@ class Endpoint:
     def _on_opened(self, session: Session) -> None:
         """A session was made; nothing was said on it yet."""
 
-    def _on_packet(self, session: Session, packet: Packet) -> None:
+    def _packet_sink(self) -> Callable[[Session, Packet], None]:
+        """What takes a session's packets, called directly: it is on the hot path."""
         raise NotImplementedError
 
     def _on_closed(self, session: Session, reason: CloseReason) -> None:

@@ -117,6 +117,9 @@ class EngineServer(Endpoint):
         session.sockets = _Peer()
         session.env.defer(lambda: self._trigger(session, session.sockets, "connect", session.id, session.handshake.environ()))
 
+    def _packet_sink(self) -> Callable[[Session, Packet], None]:
+        return self._on_packet
+
     def _on_packet(self, session: Session, packet: Packet) -> None:
         if type(packet) is not Message:
             raise ProtocolError("a packet that this server does not speak")

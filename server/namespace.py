@@ -128,6 +128,8 @@ class Handlers:
         self.has_event_middleware = False
         #: Found handlers by (namespace, event). Only hits are kept, so a client cannot fill it with invented names.
         self._found: dict[tuple[str, str], tuple[Handler, tuple[str, ...]]] = {}
+        #: Of those, the handlers that need nothing before the sid, and no middleware: what the hot path asks.
+        self.direct: dict[tuple[str, str | int | float], Handler] = {}
 
     # -- registering ------------------------------------------------------------------------------------------------
 
@@ -136,20 +138,25 @@ class Handlers:
         if not callable(handler):
             raise ConfigError(f"the handler of {event!r} must be callable, not {type(handler).__name__}")
         self._group(namespace).events[event] = handler
-        self._found.clear()
+        self._forget_found()
 
     def add_class(self, instance: Namespace) -> None:
         """Register a class-based namespace. Raises ConfigError for a class given instead of an instance."""
         if not isinstance(instance, Namespace):
             raise ConfigError("register_namespace takes an instance of anywire.Namespace, such as Chat('/chat')")
         self._classes[instance.namespace] = instance
-        self._found.clear()
+        self._forget_found()
 
     def add_middleware(self, function: Handler, namespace: NamespaceSpec, events: bool) -> None:
         """Register a middleware for connections, or for events."""
         group = self._group(namespace)
         (group.event_middleware if events else group.connection_middleware).append(function)
         self.has_event_middleware = self.has_event_middleware or events
+        self._forget_found()
+
+    def _forget_found(self) -> None:
+        self._found.clear()
+        self.direct.clear()
 
     def _group(self, namespace: NamespaceSpec) -> _Group:
         if isinstance(namespace, str):
@@ -180,6 +187,8 @@ class Handlers:
             found = self._search(namespace, event)
             if found is not None and not found[1]:
                 self._found[key] = found
+                if not self.has_event_middleware and event not in RESERVED:
+                    self.direct[key] = found[0]
         return found
 
     def _search(self, namespace: str, event: str) -> tuple[Handler, tuple[str, ...]] | None:

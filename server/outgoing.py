@@ -2,79 +2,96 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from ..transports.base import Framing
-from ..transports.framing import frame, wrap
+from ..transports.framing import frame, text_frame, wrap
 from .events import Packet
 from .protocols.base import Protocol
 
-__all__ = ["Outgoing"]
+__all__ = ["Encoding", "Outgoing", "encoding_of"]
+
+
+class Encoding(NamedTuple):
+    """Every fact that varies a packet's bytes. There is one object for each, from :func:`encoding_of`, so that ``is`` compares."""
+
+    protocol: Protocol
+    framing: Framing
+    binary: bool
+
+
+@cache
+def encoding_of(protocol: Protocol, framing: Framing, binary: bool) -> Encoding:
+    """The one object for these facts."""
+    return Encoding(protocol, framing, binary)
 
 
 class Outgoing:
-    """A packet and its encodings so far. Every fact that varies the bytes is in the cache's key.
+    """A packet and its encodings so far.
 
     ``volatile``: may be dropped when it cannot be written at once.
     ``deflate_threshold``: bytes from which a message is deflated, where that is negotiated; the same for a whole server.
     """
 
-    __slots__ = ("_binary", "_cache", "_frame", "_framing", "_protocol", "deflate_threshold", "packet", "volatile")
+    __slots__ = ("_cache", "_encoding", "_frame", "deflate_threshold", "packet", "volatile")
 
     def __init__(self, packet: Packet, volatile: bool = False, deflate_threshold: int = 1024) -> None:
         self.packet = packet
         self.volatile = volatile
         self.deflate_threshold = deflate_threshold
-        self._cache: dict[tuple[Protocol, Framing | None, bool], Any] | None = None
-        #: The encoding that was asked for last, and its key: in a broadcast the next receiver mostly wants the same.
+        self._cache: dict[Any, Any] | None = None
+        #: The encoding that was asked for last, and its bytes: in a broadcast the next receiver mostly wants the same.
+        self._encoding: Encoding | None = None
         self._frame = b""
-        self._protocol: Protocol | None = None
-        self._framing: Framing | None = None
-        self._binary = False
 
     def messages(self, protocol: Protocol, binary: bool) -> tuple[str | bytes, ...]:
         """The packet as messages of ``protocol`` (one, and one per attachment). Raises ``errors.PayloadError``."""
         if self._cache is None:
             self._cache = {}
-        key = (protocol, None, binary)
+        key = (protocol, binary)
         found: tuple[str | bytes, ...] | None = self._cache.get(key)
         if found is None:
             found = self._cache[key] = protocol.encode(self.packet, binary)
         return found
 
-    def framed(self, protocol: Protocol, framing: Framing, binary: bool) -> bytes:
-        """The bytes to write to a stream of that framing."""
-        if framing is self._framing and protocol is self._protocol and binary is self._binary:
+    def framed(self, encoding: Encoding) -> bytes:
+        """The bytes to write to a stream of that framing. Raises ``errors.PayloadError``."""
+        if encoding is self._encoding:
             return self._frame
-        key = (protocol, framing, binary)
-        found: bytes | None = self._cache.get(key) if self._cache is not None else None
+        found: bytes | None = self._cache.get(encoding) if self._cache is not None else None
         if found is None:
-            found = self._build(protocol, framing, binary)
-        if self._protocol is not None:
+            found = self._build(encoding)
+        if self._encoding is not None:
             # A second kind of receiver: from now on every kind is remembered.
             if self._cache is None:
                 self._cache = {}
-            self._cache[key] = found
-            self._cache[self._protocol, self._framing, self._binary] = self._frame
-        self._frame, self._protocol, self._framing, self._binary = found, protocol, framing, binary
+            self._cache[encoding] = found
+            self._cache[self._encoding] = self._frame
+        self._frame, self._encoding = found, encoding
         return found
 
-    def _build(self, protocol: Protocol, framing: Framing, binary: bool) -> bytes:
-        known = self._cache.get((protocol, None, binary)) if self._cache is not None else None
-        messages = known if known is not None else protocol.encode(self.packet, binary)
-        if len(messages) == 1:
-            return self._wrap(messages[0], framing)
-        return b"".join([self._wrap(message, framing) for message in messages])
+    def _build(self, encoding: Encoding) -> bytes:
+        protocol, framing, binary = encoding
+        known = self._cache.get((protocol, binary)) if self._cache is not None else None
+        if known is None:
+            if framing is Framing.FRAME:
+                text = protocol.encode_text(self.packet)
+                if text is not None:
+                    return text_frame(text)
+            known = protocol.encode(self.packet, binary)
+        if len(known) == 1:
+            return self._wrap(known[0], framing)
+        return b"".join([self._wrap(message, framing) for message in known])
 
-    def body(self, protocol: Protocol, framing: Framing, binary: bool) -> tuple[bytes, bool]:
+    def body(self, encoding: Encoding) -> tuple[bytes, bool]:
         """The HTTP body of a poll that carries this packet alone, and whether it is binary."""
-        messages = self.messages(protocol, binary)
-        assert self._cache is not None
-        key = (protocol, framing, binary)
-        found: tuple[bytes, bool] | None = self._cache.get(key)
+        found: tuple[bytes, bool] | None = self._cache.get(encoding) if self._cache is not None else None
         if found is None:
-            payload = protocol.payload(messages)
-            found = self._cache[key] = (wrap(framing, payload), isinstance(payload, bytes))
+            payload = encoding.protocol.payload(self.messages(encoding.protocol, encoding.binary))
+            found = (wrap(encoding.framing, payload), isinstance(payload, bytes))
+            assert self._cache is not None
+            self._cache[encoding] = found
         return found
 
     def _wrap(self, message: str | bytes, framing: Framing) -> bytes:

@@ -19,7 +19,7 @@ from .config import Config
 from .errors import CloseReason, ProtocolError
 from .events import Close, Event, Message, Noop, Open, Packet, Ping, Pong, Upgrade
 from .outbox import Outbox
-from .outgoing import Outgoing
+from .outgoing import Encoding, Outgoing, encoding_of
 from .protocols.base import Decoder, Limits, Protocol
 from .timers import Alarm, Timed, Wheel
 
@@ -120,7 +120,7 @@ class Session(Timed):
     """One peer. ``id`` is the engine's id: a secret between the two sides, never shown to others."""
 
     __slots__ = (
-        "_decoder", "_expecting", "_flush_due", "_framed", "_heard", "_noops", "_patience", "_probed", "_reason",
+        "_decoder", "_encoding", "_expecting", "_flush_due", "_framed", "_heard", "_noops", "_patience", "_probed", "_reason", "_stream",
         "binary", "connect_alarm", "env", "handshake", "id", "outbox", "probe", "protocol", "sockets", "state", "transport",
     )  # fmt: skip
 
@@ -141,6 +141,9 @@ class Session(Timed):
         self._decoder: Decoder = protocol.decoder(env.limits)
         self._expecting = False
         self._heard = False
+        #: The carrier, if it is a stream, and how messages are written for it.
+        self._stream: Transport | None = None
+        self._encoding: Encoding | None = None
         self._flush_due = False
         self._framed = False
         self._probed = False
@@ -187,6 +190,8 @@ class Session(Timed):
         self._framed = transport.framing in (Framing.FRAME, Framing.FRAME_DEFLATED)
         if self._framed:
             self.binary = self.binary and transport.binary
+        self._stream = transport if transport.streaming else None
+        self._encoding = encoding_of(self.protocol, transport.framing, self.binary)
 
     # -- out --------------------------------------------------------------------------------------------------------
 
@@ -195,12 +200,12 @@ class Session(Timed):
 
         Raises ``errors.PayloadError`` for what cannot be encoded; nothing is sent then.
         """
-        transport = self.transport
+        stream = self._stream
         outbox = self.outbox
-        if transport is not None and transport.streaming and outbox.last == outbox.acked and transport.ready:
-            data = outgoing.framed(self.protocol, transport.framing, self.binary)
+        if stream is not None and stream.ready and outbox.last == outbox.acked:
+            data = outgoing.framed(self._encoding)  # type: ignore[arg-type]
             outbox.pass_through()
-            transport.send(data)
+            stream.send(data)
             return True
         return self._queue(outgoing)
 
@@ -253,7 +258,7 @@ class Session(Timed):
         outbox = self.outbox
         while outbox.waiting and transport.ready:
             outgoing = next(outbox.unsent())
-            data = outgoing.framed(self.protocol, transport.framing, self.binary)
+            data = outgoing.framed(self._encoding)  # type: ignore[arg-type]
             outbox.mark_sent(1)
             outbox.ack_sent()
             transport.send(data)
@@ -263,7 +268,7 @@ class Session(Timed):
         if len(waiting) > FEW_PACKETS // 2 and self.handshake.from_python:
             waiting = _few(waiting, self.protocol, self.binary)
         if len(waiting) == 1:
-            data, binary = waiting[0].body(self.protocol, transport.framing, self.binary)
+            data, binary = waiting[0].body(self._encoding)  # type: ignore[arg-type]
         else:
             messages = [message for outgoing in waiting for message in outgoing.messages(self.protocol, self.binary)]
             data, binary = self._payload(messages, transport)
@@ -388,7 +393,7 @@ class Session(Timed):
             packet = None
         if isinstance(packet, Ping) and packet.data == "probe":
             self._probed = True
-            transport.send(_PROBE_ANSWER.framed(self.protocol, transport.framing, self.binary))
+            transport.send(_PROBE_ANSWER.framed(self._encode_for(transport)))
             self._end_poll()
         elif isinstance(packet, Upgrade) and self._probed:
             self._finish_upgrade(transport)
@@ -402,7 +407,7 @@ class Session(Timed):
         if self.probe is None or transport is None:
             return
         if transport.ready and not self.outbox.waiting:
-            transport.send(*_NOOP.body(self.protocol, transport.framing, self.binary))
+            transport.send(*_NOOP.body(self._encode_for(transport)))
         self._noops = self.env.wheel.after(NOOP_INTERVAL, self._end_poll)
 
     def _finish_upgrade(self, transport: Transport) -> None:
@@ -414,7 +419,7 @@ class Session(Timed):
         # The client says "5" only after its last poll has ended: what that poll carried has arrived.
         self.outbox.ack_sent()
         if old is not None:
-            old.close(_NOOP.body(self.protocol, old.framing, self.binary)[0])
+            old.close(_NOOP.body(self._encode_for(old))[0])
         self.flush()
 
     def _drop_probe(self) -> None:
@@ -498,7 +503,7 @@ class Session(Timed):
             self.env.wheel.discard(self.connect_alarm)
             self.connect_alarm = None
         transport, probe = self.transport, self.probe
-        self.transport = self.probe = None
+        self.transport = self.probe = self._stream = None
         self.outbox.clear()
         self._decoder = _DEAD
         if probe is not None:
@@ -515,8 +520,11 @@ class Session(Timed):
             return b""
         outgoing = Outgoing(packet)
         if transport.streaming:
-            return outgoing.framed(self.protocol, transport.framing, self.binary)
-        return outgoing.body(self.protocol, transport.framing, self.binary)[0]
+            return outgoing.framed(self._encode_for(transport))
+        return outgoing.body(self._encode_for(transport))[0]
+
+    def _encode_for(self, transport: Transport) -> Encoding:
+        return encoding_of(self.protocol, transport.framing, self.binary)
 
 
 def _few(waiting: list[Outgoing], protocol: Protocol, binary: bool) -> list[Outgoing]:

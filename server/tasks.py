@@ -12,7 +12,7 @@ from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
-__all__ = ["SETTLED", "Done", "Runner", "Settled"]
+__all__ = ["SETTLED", "WAITING", "Done", "Runner", "Settled"]
 
 #: Called once with (result, None) or (None, exception).
 Done = Callable[[Any, BaseException | None], None]
@@ -26,9 +26,8 @@ class Settled(Coroutine[Any, Any, None]):
     """
 
     __slots__ = ()
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return iter(())  # type: ignore[return-value]
+    #: An iterator that has ended gives itself; that is all that an await needs, and no Python code runs for it.
+    __await__ = iter(()).__iter__  # type: ignore[assignment]
 
     def send(self, value: Any) -> Any:
         raise StopIteration
@@ -41,6 +40,8 @@ class Settled(Coroutine[Any, Any, None]):
 
 
 SETTLED = Settled()
+#: What :meth:`Runner.begin` returns for a coroutine that has begun to wait.
+WAITING: Any = object()
 
 
 class _Spare:
@@ -107,48 +108,61 @@ def _rest(
 class Runner:
     """Starts coroutines eagerly on one loop and keeps the tasks of those that wait."""
 
-    __slots__ = ("_loop", "_spare", "_tasks")
+    __slots__ = ("_begun", "_loop", "_spare", "_tasks")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._spare: _Spare | None = None
+        self._begun: tuple[_Spare, Coroutine[Any, Any, Any], Any, contextvars.Context] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def run(self, coro: Coroutine[Any, Any, Any], done: Done) -> bool:
         """Start ``coro``; True if it has ended (and ``done`` was called), False if it goes on as a task."""
+        try:
+            result = self.begin(coro)
+        except (Exception, asyncio.CancelledError) as error:
+            done(None, error)
+            return True
+        if result is WAITING:
+            self.go_on(done)
+            return False
+        done(result, None)
+        return True
+
+    def begin(self, coro: Coroutine[Any, Any, Any]) -> Any:
+        """Run ``coro`` to its end, and return or raise what it does; or to its first wait, and return :data:`WAITING`: then
+        :meth:`go_on` must be called at once."""
         spare = self._spare
         if spare is None or spare.task.done():
             spare = self._spare = _Spare(self._loop)
+        loop = self._loop
         context = contextvars.copy_context()
-        outer = asyncio.current_task(self._loop)
+        outer = asyncio.current_task(loop)
         if outer is not None:
-            _leave_task(self._loop, outer)
-        _enter_task(self._loop, spare.task)
+            _leave_task(loop, outer)
+        _enter_task(loop, spare.task)
         try:
             yielded = context.run(coro.send, None)
         except StopIteration as stop:
-            result, error = stop.value, None
-        except BaseException as raised:
-            if not isinstance(raised, (Exception, asyncio.CancelledError)):
-                raise
-            result, error = None, raised
-        else:
-            if getattr(yielded, "_asyncio_future_blocking", None) is not None:
-                # The mark that a future is being waited for, until a task takes note of it. Ours will do so later, and another coroutine
-                # that waits for the same future meanwhile must not find it.
-                yielded._asyncio_future_blocking = False
-            spare.job = (coro, yielded, context, done)
-            self._hand_over(spare)
-            return False
+            return stop.value
         finally:
-            _leave_task(self._loop, spare.task)
+            _leave_task(loop, spare.task)
             if outer is not None:
-                _enter_task(self._loop, outer)
-        done(result, error)
-        return True
-
-    def _hand_over(self, spare: _Spare) -> None:
+                _enter_task(loop, outer)
+        if getattr(yielded, "_asyncio_future_blocking", None) is not None:
+            # The mark that a future is being waited for, until a task takes note of it. Ours will do so later, and another coroutine
+            # that waits for the same future meanwhile must not find it.
+            yielded._asyncio_future_blocking = False
         self._spare = None
+        self._begun = (spare, coro, yielded, context)
+        return WAITING
+
+    def go_on(self, done: Done) -> None:
+        """Let a task carry on with what :meth:`begin` has left waiting, and call ``done`` at its end."""
+        assert self._begun is not None
+        spare, coro, yielded, context = self._begun
+        self._begun = None
+        spare.job = (coro, yielded, context, done)
         self._tasks.add(spare.task)
         spare.task.add_done_callback(self._tasks.discard)
         if not spare.wake.done():

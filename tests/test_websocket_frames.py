@@ -265,7 +265,7 @@ def test_a_server_that_closes_waits_for_the_peers_close(run: Callable[..., Any])
 def collect(data: bytes, cuts: list[int], deflate: bool) -> tuple[list[Any], int | None]:
     """Feed ``data`` in pieces: the events, and the close code of the error that ended it."""
     events: list[Any] = []
-    parser = FrameParser(lambda kind, payload: events.append((kind, payload)), 10_000, 64, deflate)
+    parser = FrameParser(lambda kind, payload: events.append((kind, payload)), lambda text: events.append((1, text)), 10_000, 64, deflate)
     positions = [0, *sorted({cut % (len(data) + 1) for cut in cuts}), len(data)]
     try:
         for start, end in pairwise(positions):

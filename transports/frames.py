@@ -23,20 +23,23 @@ class FrameError(Refused):
         super().__init__(message, close_code=code)
 
 
-#: Gets the kind and the payload: text as str, everything else as bytes.
-Sink = Callable[[int, "str | bytes"], None]
+#: Gets the kind and the payload of what is not text.
+Sink = Callable[[int, bytes], None]
+TextSink = Callable[[str], None]
 
 
 class FrameParser:
-    """Client frames, masked. ``feed`` calls ``sink`` for each whole message and control frame, in order; sink may stop it by ``stop``."""
+    """Client frames, masked. ``feed`` calls ``text_sink`` for each whole text, ``sink`` for each binary message and control frame,
+    in order; either may set ``stopped``."""
 
     __slots__ = (
         "_buffer", "_chunks", "_compressed", "_decoder", "_deflate", "_fragments", "_kind", "_max", "_max_fragments", "_partial", "_sink",
-        "_size", "stopped",
+        "_size", "_text_sink", "stopped",
     )  # fmt: skip
 
-    def __init__(self, sink: Sink, max_message: int, max_fragments: int = 1024, deflate: bool = False) -> None:
+    def __init__(self, sink: Sink, text_sink: TextSink, max_message: int, max_fragments: int = 1024, deflate: bool = False) -> None:
         self._sink = sink
+        self._text_sink = text_sink
         self._max = max_message
         self._max_fragments = max_fragments
         self._deflate = deflate
@@ -89,7 +92,7 @@ class FrameParser:
                 raise FrameError(1007, "text is not UTF-8") from None
             if size > self._max:
                 raise FrameError(1009, "message too big")
-            self._sink(TEXT, text)
+            self._text_sink(text)
         return b"" if self.stopped else data[position:]
 
     def _frame(self, data: bytes, position: int, end: int) -> int:
@@ -226,7 +229,7 @@ class FrameParser:
             text = payload.decode()
         except UnicodeDecodeError:
             raise FrameError(1007, "text is not UTF-8") from None
-        self._sink(TEXT, text)
+        self._text_sink(text)
 
     def _inflate(self, payload: bytes) -> bytes:
         """RFC 7692, section 7.2.2, without context takeover; never more than the limit is unpacked."""

@@ -11,7 +11,7 @@ import orjson
 
 from .base import Framing
 
-__all__ = ["close_frame", "control_frame", "frame", "script_string", "script_tag", "wrap"]
+__all__ = ["close_frame", "control_frame", "frame", "script_string", "script_tag", "text_frame", "wrap"]
 
 #: RFC 6455, section 5.2.
 _FIN_TEXT, _FIN_BINARY, _FIN_CLOSE, _RSV1 = 0x81, 0x82, 0x88, 0x40
@@ -33,6 +33,16 @@ def frame(message: str | bytes, deflate: bool = False) -> bytes:
         payload = (compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
         first |= _RSV1
     return _header(first, len(payload)) + payload
+
+
+#: The heads of all text frames of less than 126 bytes.
+_SHORT_HEADS = tuple(bytes((_FIN_TEXT, size)) for size in range(126))
+
+
+def text_frame(payload: bytes) -> bytes:
+    """One unfragmented text frame of ``payload``, which is UTF-8 already."""
+    size = len(payload)
+    return (_SHORT_HEADS[size] if size < 126 else _header(_FIN_TEXT, size)) + payload
 
 
 def control_frame(opcode: int, payload: bytes = b"") -> bytes:

@@ -1,8 +1,8 @@
 """One epoll of our own inside the event loop: tens of thousands of sockets, one reader of the loop.
 
-The loop sees a single file descriptor that is readable when any socket is (epoll(7): "the file descriptor from epoll_create may itself be
-monitored"). What that saves for each event is the loop's handle, its context and its queue; for each idle connection, their memory. Where there is
-no epoll (macOS), the loop's own readers and writers are used.
+The loop sees a single file descriptor that is readable when any socket is (epoll(7): "the file descriptor from epoll_create may
+itself be monitored"). What that saves for each event is the loop's handle, its context and its queue; for each idle connection, their
+memory. Where there is no epoll (macOS), the loop's own readers and writers are used.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import time
 from typing import ClassVar
 
 from .base import Exchange, Framing, Loss, Refused, Transport, TransportDelegate, TransportOptions
-from .frames import BINARY, CLOSE, PING, TEXT, FrameError, FrameParser
+from .frames import BINARY, CLOSE, PING, FrameError, FrameParser
 from .framing import close_frame, control_frame
 from .wire import Wire
 
@@ -26,19 +26,22 @@ _OPEN, _CLOSING, _CLOSED = 0, 1, 2
 class WebSocket(Transport):
     """One WebSocket. After the handshake nothing of the HTTP engine is left."""
 
-    __slots__ = ("_allowance", "_allowed_at", "_options", "_parser", "_pong", "_state", "_timer", "_wire", "framing")
+    __slots__ = ("_allowance", "_allowed_at", "_options", "_parser", "_pong", "_state", "_timer", "_wire", "framing", "ready")
     name: ClassVar[str] = "websocket"
     streaming: ClassVar[bool] = True
     binary: ClassVar[bool] = True
     framing: Framing
+    #: False from ``high_water`` unsent bytes on until the kernel has taken all of them, and at the end.
+    ready: bool
 
     def __init__(self, wire: Wire, delegate: TransportDelegate, options: TransportOptions, deflate: bool) -> None:
         self.delegate = delegate
         self.framing = Framing.FRAME_DEFLATED if deflate else Framing.FRAME
         self._wire = wire
         self._options = options
-        self._parser = FrameParser(self._on_frame, options.max_message, options.max_fragments, deflate)
+        self._parser = FrameParser(self._on_frame, self._on_text, options.max_message, options.max_fragments, deflate)
         self._state = _OPEN
+        self.ready = True
         self._timer: asyncio.TimerHandle | None = None
         self._pong: bytes | None = None
         self._allowance = options.control_rate
@@ -62,18 +65,18 @@ class WebSocket(Transport):
 
     # -- out --------------------------------------------------------------------------------------------------------
 
-    @property
-    def ready(self) -> bool:
-        return self._state == _OPEN and self._wire.backlog < self._options.high_water
-
     def send(self, data: bytes, binary: bool = False) -> None:
         if self._state == _OPEN:
-            self._wire.write(data)
-            self._watch_backlog()
+            wire = self._wire
+            wire.write(data)
+            if wire.backlog:
+                self._watch_backlog()
 
     def _watch_backlog(self) -> None:
-        if self._wire.backlog and self._timer is None and self._state == _OPEN:
-            self._watch(self._options.send_timeout)
+        if self._state == _OPEN:
+            self.ready = self._wire.backlog < self._options.high_water
+            if self._timer is None:
+                self._watch(self._options.send_timeout)
 
     def _watch(self, seconds: float) -> None:
         self._timer = asyncio.get_running_loop().call_later(seconds, self._late)
@@ -89,6 +92,7 @@ class WebSocket(Transport):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self.ready = True
         pong, self._pong = self._pong, None
         if pong is not None:
             self._wire.write(pong)
@@ -115,22 +119,29 @@ class WebSocket(Transport):
             log.exception("! a message failed")
             self._fail(1011, "internal error", Loss.ERROR)
         self._wire.uncork()
-        self._watch_backlog()
+        if self._wire.backlog:
+            self._watch_backlog()
 
-    def _on_frame(self, kind: int, payload: str | bytes) -> None:
+    def _on_text(self, text: str) -> None:
+        if self._state == _OPEN:
+            later = self.delegate.on_data(self, text)
+            if later is not None:
+                self._hold(later)
+
+    def _on_frame(self, kind: int, payload: bytes) -> None:
         if self._state != _OPEN:
             if kind == CLOSE and self._state == _CLOSING:
                 self._parser.stopped = True
                 self._end()
             return
-        if kind in (TEXT, BINARY):
+        if kind == BINARY:
             later = self.delegate.on_data(self, payload)
             if later is not None:
                 self._hold(later)
         elif kind == CLOSE:
-            self._on_close(bytes(payload))  # type: ignore[arg-type]
+            self._on_close(payload)
         else:
-            self._on_control(kind, bytes(payload))  # type: ignore[arg-type]
+            self._on_control(kind, payload)
 
     def _hold(self, later: object) -> None:
         """Read nothing more until what was handed on has been taken."""
@@ -176,6 +187,7 @@ class WebSocket(Transport):
         if self._state != _OPEN:
             return
         self._state = _CLOSING
+        self.ready = False
         if last:
             self._wire.write(last)
         self._wire.write(close_frame(code, reason))
@@ -201,6 +213,7 @@ class WebSocket(Transport):
     def _end(self, loss: Loss = Loss.LOCAL) -> None:
         """Close the socket once it has taken everything."""
         was_open, self._state = self._state == _OPEN, _CLOSED
+        self.ready = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -212,6 +225,7 @@ class WebSocket(Transport):
 
     def _lose(self, loss: Loss) -> None:
         was_open, self._state = self._state == _OPEN, _CLOSED
+        self.ready = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

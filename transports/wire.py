@@ -40,7 +40,8 @@ class Wire:
     """
 
     __slots__ = (
-        "_closing", "_corked", "_fd", "_initial", "_loop", "_paused", "_pending", "_sock", "_tls", "_want_write", "backlog", "owner", "peer",
+        "_closing", "_corked", "_fd", "_initial", "_loop", "_paused", "_pending", "_sock", "_tls", "_want_write",
+        "backlog", "owner", "peer",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, initial: bytes = b"", peer: tuple[str, int] = ("", 0)) -> None:

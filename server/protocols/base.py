@@ -98,6 +98,11 @@ class Protocol(abc.ABC):
         values must serve both uses. Raises ``errors.PayloadError`` for what JSON cannot carry.
         """
 
+    def encode_text(self, packet: Packet) -> bytes | None:
+        """A short cut for the hot path: the UTF-8 of what :meth:`encode` gives, when that is a single text; None: ask :meth:`encode`,
+        which also explains what cannot be sent."""
+        return None
+
     @abc.abstractmethod
     def payload(self, messages: Sequence[str | bytes]) -> str | bytes:
         """Join messages from :meth:`encode` into one HTTP body (``bytes``: sent as application/octet-stream)."""

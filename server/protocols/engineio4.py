@@ -12,7 +12,7 @@ import orjson
 
 from ...transports.base import HttpProfile
 from ..errors import HandshakeCode, HandshakeRefused, ProtocolError
-from ..events import Close, Message, Noop, Open, Packet, Ping, Pong, Upgrade
+from ..events import Close, Event, Message, Noop, Open, Packet, Ping, Pong, Upgrade
 from .base import Decoder, Limits, Located, Protocol
 from .packet import PacketDecoder, encode_packet
 
@@ -138,6 +138,15 @@ class EngineIO4(_EngineIO4):
             return ("4" + text,)
         return ("4" + text, *(attachments if binary else map(_as_text, attachments)))
 
+    def encode_text(self, packet: Packet) -> bytes | None:
+        if type(packet) is Event and packet.namespace == "/" and packet.ack is None:
+            try:
+                return b"42" + orjson.dumps((packet.name, *packet.args))
+            except TypeError:
+                # Attachments, or what JSON cannot say.
+                return None
+        return None
+
     def decoder(self, limits: Limits) -> Decoder:
         return _SocketDecoder(limits)
 
@@ -224,7 +233,7 @@ class _SocketDecoder(_EngineDecoder):
     def message(self, data: str | bytes) -> Packet | None:
         # The hot path: an event in "/" without an acknowledgement.
         if type(data) is str and data.startswith("42["):
-            return self._packets.plain_event(data[2:])
+            return self._packets.plain_event(data)
         return super().message(data)
 
     def _text(self, data: str) -> Packet | None:

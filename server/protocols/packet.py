@@ -23,6 +23,7 @@ RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting",
 #: Digits of an acknowledgement id; JavaScript counts exactly up to 16 digits.
 MAX_ID_DIGITS = 16
 _HEAD = re.compile(r"(?:(\d+)-)?(?:(/[^,]*),?)?(\d+)?")
+_new = tuple.__new__
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -155,11 +156,12 @@ class PacketDecoder:
         count, namespace, digits = head.groups()
         return self._packet(kind, count, self._namespace(namespace), self._id(digits), text[head.end() :])
 
-    def plain_event(self, text: str) -> Packet:
-        """Take the JSON of an event in "/" that wants no acknowledgement and has no attachments."""
+    def plain_event(self, message: str) -> Packet:
+        """Take ``42[...]``, an event in "/" that wants no acknowledgement and has no attachments."""
         if self._waiting is not None:
             raise ProtocolError("text while attachments are due")
-        if text.count("[") + text.count("{") > self._limits.max_depth:
+        text = message[2:]
+        if len(text) > self._limits.max_depth and text.count("[") + text.count("{") > self._limits.max_depth:
             _check_depth(text, self._limits.max_depth)
         try:
             value = orjson.loads(text)
@@ -167,7 +169,8 @@ class PacketDecoder:
             raise ProtocolError("invalid JSON") from None
         if not value or type(value[0]) is not str or value[0] in RESERVED:
             return self._event("/", None, value, 0)
-        return Event("/", value[0], tuple(value[1:]))
+        # What Event() does, without its Python-level __new__.
+        return _new(Event, ("/", value[0], tuple(value[1:]), None))
 
     def binary(self, data: bytes) -> Packet | None:
         """Take one attachment; the packet when it was the last."""
