@@ -214,7 +214,7 @@ class Hub:
             socket.send(outgoing)
         for socket in queued:
             if socket.state == Socket.CONNECTED and not outgoing.volatile:
-                socket.session.push(outgoing)
+                socket.session.hold(outgoing)
             else:
                 socket.send(outgoing)
         loop = asyncio.get_running_loop()

@@ -18,7 +18,7 @@ __all__ = ["Outbox"]
 class Outbox:
     """The marks count messages since the session opened. The ring exists only while something is in it."""
 
-    __slots__ = ("_ring", "acked", "bytes", "last", "max_bytes", "max_messages", "sent")
+    __slots__ = ("_ring", "acked", "bytes", "held", "last", "max_bytes", "max_messages", "sent")
 
     def __init__(self, max_messages: int, max_bytes: int) -> None:
         self.max_messages = max_messages
@@ -26,6 +26,8 @@ class Outbox:
         self.acked = self.sent = self.last = 0
         self.bytes = 0
         self._ring: deque[tuple[Outgoing, int]] | None = None
+        #: A message that a stream will be given within this turn or the next ones, without the ring's cost; see :meth:`hold`.
+        self.held: Outgoing | None = None
 
     def __len__(self) -> int:
         """Messages that are not acknowledged yet."""
@@ -39,6 +41,18 @@ class Outbox:
     def pass_through(self) -> None:
         """Count a message that a stream took at once; only right while the outbox is empty."""
         self.acked = self.sent = self.last = self.last + 1
+
+    def hold(self, outgoing: Outgoing) -> None:
+        """Keep the next message aside; only right while the outbox is empty. It must be released before anything else is pushed."""
+        self.held = outgoing
+        self.last += 1
+
+    def release(self) -> Outgoing | None:
+        """Take the held message out again, uncounted."""
+        held, self.held = self.held, None
+        if held is not None:
+            self.last -= 1
+        return held
 
     def push(self, outgoing: Outgoing, size: int) -> bool:
         """Append a message of ``size`` bytes. False, and nothing kept, when it would break a limit.
@@ -88,6 +102,6 @@ class Outbox:
 
     def clear(self) -> None:
         """The session has ended; hold nothing."""
-        self._ring = None
+        self._ring = self.held = None
         self.bytes = 0
         self.acked = self.sent = self.last

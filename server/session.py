@@ -212,6 +212,9 @@ class Session(Timed):
     def _queue(self, outgoing: Outgoing) -> bool:
         if not self.alive:
             return False
+        if self.outbox.held is not None:
+            self._release()
+            return self.send(outgoing)
         transport = self.transport
         if outgoing.volatile and (transport is None or not transport.ready or self.outbox.waiting):
             return False
@@ -225,6 +228,8 @@ class Session(Timed):
         """Queue without writing; :meth:`flush` writes. For fan-outs that are written in slices."""
         if not self.alive:
             return False
+        if self.outbox.held is not None:
+            self._release()
         size = sum(map(len, outgoing.messages(self.protocol, self.binary)))
         if self.outbox.push(outgoing, size):
             return True
@@ -232,6 +237,19 @@ class Session(Timed):
             log.warning("! %s...: queue full (%d messages, %d bytes)", self.id[:12], len(self.outbox), self.outbox.bytes)
             self.close(CloseReason.SLOW_CONSUMER)
         return False
+
+    def hold(self, outgoing: Outgoing) -> None:
+        """As :meth:`push`, at the least cost for a stream with nothing before it; :meth:`flush` writes. For large fan-outs."""
+        stream, outbox = self._stream, self.outbox
+        if stream is not None and stream.ready and outbox.last == outbox.acked:
+            outbox.hold(outgoing)
+        else:
+            self.push(outgoing)
+
+    def _release(self) -> None:
+        held = self.outbox.release()
+        if held is not None and not self.send(held):
+            log.debug("> %s...: a held message was not taken", self.id[:12])
 
     def _flush_soon(self) -> None:
         """Write at the end of this turn of the loop, so that one poll takes all that one handler emits."""
@@ -246,6 +264,8 @@ class Session(Timed):
     def flush(self) -> None:
         """Give the carrier what it can take now."""
         transport, outbox = self.transport, self.outbox
+        if outbox.held is not None:
+            self._release()
         if transport is not None and outbox.waiting and transport.ready:
             if transport.streaming:
                 self._flush_stream(transport)
