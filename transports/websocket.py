@@ -208,16 +208,16 @@ class WebSocket(Transport):
         self._parser.stopped = True
         if self._state == _OPEN:
             self._wire.write(close_frame(code, reason))
-        self._end(loss)
+        self._end(loss, linger=True)
 
-    def _end(self, loss: Loss = Loss.LOCAL) -> None:
+    def _end(self, loss: Loss = Loss.LOCAL, linger: bool = False) -> None:
         """Close the socket once it has taken everything."""
         was_open, self._state = self._state == _OPEN, _CLOSED
         self.ready = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._wire.close()
+        self._wire.close(linger)
         if self._wire.alive:
             self._timer = asyncio.get_running_loop().call_later(self._options.close_timeout, self._wire.abort)
         if was_open:

@@ -40,7 +40,7 @@ class Wire:
     """
 
     __slots__ = (
-        "_closing", "_corked", "_fd", "_initial", "_loop", "_paused", "_pending", "_sock", "_tls", "_want_write",
+        "_closing", "_corked", "_fd", "_initial", "_lingers", "_loop", "_paused", "_pending", "_sock", "_tls", "_want_write",
         "backlog", "owner", "peer",
     )  # fmt: skip
 
@@ -53,6 +53,7 @@ class Wire:
         self._pending: list[bytes] | None = None
         self._corked: list[bytes] | None = None
         self._closing = False
+        self._lingers = False
         self._paused = False
         self._want_write = False
         self.backlog = 0
@@ -71,7 +72,7 @@ class Wire:
             self._read_ahead()
 
     def _watch(self) -> None:
-        poller_of(self._loop).set(self._fd, self, not self._paused and not self._closing, self._want_write)
+        poller_of(self._loop).set(self._fd, self, self._lingers or not (self._paused or self._closing), self._want_write)
 
     def _read_ahead(self) -> None:
         """What no readiness of the socket will announce: bytes that the HTTP engine had read, and those that TLS holds decrypted."""
@@ -94,6 +95,7 @@ class Wire:
         for _ in range(READS_A_TURN):
             sock, owner = self._sock, self.owner
             if sock is None or owner is None or self._paused or self._closing:
+                self._on_unwanted()
                 return
             try:
                 data = sock.recv(READ_SIZE)
@@ -114,6 +116,28 @@ class Wire:
                 return
         if self._tls:
             self._loop.call_soon(self._read_held)
+
+    def _on_unwanted(self) -> None:
+        """There is something to read while nothing is read: a reset, which is told without being asked for, or what lingering drops."""
+        sock = self._sock
+        if sock is None:
+            return
+        if not self._lingers:
+            if not self._want_write:
+                # It would be told again and again. resume() watches again, and reads it.
+                poller_of(self._loop).forget(self._fd)
+            return
+        try:
+            ended = not sock.recv(READ_SIZE)
+        except _WOULD_BLOCK:
+            return
+        except OSError:
+            ended = True
+        if ended and self._pending is None:
+            self._shut()
+        elif ended:
+            self._lingers = False
+            self._watch()
 
     def pause(self) -> None:
         """Stop reading."""
@@ -191,7 +215,7 @@ class Wire:
         self._pending = None
         self._want_write = False
         if self._closing:
-            self._shut()
+            self._finish()
             return
         self._watch()
         if self._tls and not self._paused:
@@ -202,16 +226,30 @@ class Wire:
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
-    def close(self) -> None:
-        """Hand out what is kept, then close. ``on_lost`` is not called for this side's own end."""
+    def close(self, linger: bool = False) -> None:
+        """Hand out what is kept, then close. ``on_lost`` is not called for this side's own end.
+
+        ``linger``: then read on, and drop it, until the peer closes too or the owner aborts. A close with bytes unread resets the
+        connection, and a peer that still sends would never see what was handed out last (RFC 6455, section 7.1.1).
+        """
         if self._sock is None or self._closing:
             return
         self.uncork()
         self._closing = True
+        self._lingers = linger
         if self._pending is None:
-            self._shut()
+            self._finish()
         else:
             self._watch()
+
+    def _finish(self) -> None:
+        """Everything was handed out."""
+        if self._sock is None or not self._lingers:
+            self._shut()
+            return
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+        self._watch()
 
     def abort(self) -> None:
         """Close now; what is kept is lost."""
