@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -66,10 +67,12 @@ class EchoServer:
 
 
 @asynccontextmanager
-async def echo_server(options: TransportOptions = OPTIONS, port: int = 0) -> AsyncIterator[tuple[EchoServer, int]]:
+async def echo_server(
+    options: TransportOptions = OPTIONS, port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[EchoServer, int]]:
     """Serve on 127.0.0.1; yields the server and its port."""
     echo = EchoServer(options)
-    http = HTTPServer(echo.router)
+    http = HTTPServer(echo.router, ssl_options=tls)
     sockets = bind_sockets(port, "127.0.0.1")
     http.add_sockets(sockets)
     try:
