@@ -20,6 +20,8 @@ __all__ = ["WebSocket"]
 log = logging.getLogger("anywire.websocket")
 #: RFC 6455, section 1.3.
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+#: RFC 7692, section 7.1.2: sizes of a window, as a parameter says them.
+_WINDOW_BITS = ("8", "9", "10", "11", "12", "13", "14", "15")
 _OPEN, _CLOSING, _CLOSED = 0, 1, 2
 
 
@@ -34,12 +36,19 @@ class WebSocket(Transport):
     #: False from ``high_water`` unsent bytes on until the kernel has taken all of them, and at the end.
     ready: bool
 
-    def __init__(self, wire: Wire, delegate: TransportDelegate, options: TransportOptions, deflate: bool) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        delegate: TransportDelegate,
+        options: TransportOptions,
+        framing: Framing = Framing.FRAME,
+        inflate: bool = False,
+    ) -> None:
         self.delegate = delegate
-        self.framing = Framing.FRAME_DEFLATED if deflate else Framing.FRAME
+        self.framing = framing
         self._wire = wire
         self._options = options
-        self._parser = FrameParser(self._on_frame, self._on_text, options.max_message, options.max_fragments, deflate)
+        self._parser = FrameParser(self._on_frame, self._on_text, options.max_message, options.max_fragments, inflate)
         self._state = _OPEN
         self.ready = True
         self._timer: asyncio.TimerHandle | None = None
@@ -51,11 +60,11 @@ class WebSocket(Transport):
     @classmethod
     def open(cls, exchange: Exchange, delegate: TransportDelegate, options: TransportOptions) -> WebSocket:
         headers = _accept(exchange)
-        deflate = options.deflate and _wants_deflate(exchange.headers.get("Sec-WebSocket-Extensions", ""))
-        if deflate:
-            value = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
-            headers.append(("Sec-WebSocket-Extensions", value))
-        return cls(exchange.upgrade(headers), delegate, options, deflate)
+        agreed = _agree(exchange.headers.get("Sec-WebSocket-Extensions", "")) if options.deflate else None
+        if agreed is None:
+            return cls(exchange.upgrade(headers), delegate, options)
+        headers.append(("Sec-WebSocket-Extensions", agreed[0]))
+        return cls(exchange.upgrade(headers), delegate, options, Framing.FRAME_DEFLATED if agreed[1] else Framing.FRAME, inflate=True)
 
     def start(self) -> None:
         self._wire.start()
@@ -256,18 +265,38 @@ def _accept(exchange: Exchange) -> list[tuple[str, str]]:
     return [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept)]
 
 
-def _wants_deflate(offers: str) -> bool:
-    """Whether one of the offers is permessage-deflate with parameters that we can meet (RFC 7692, section 7.1)."""
+def _agree(offers: str) -> tuple[str, bool] | None:
+    """Our answer to the first offer of permessage-deflate that is valid (RFC 7692, section 7.1), and whether our own frames are deflated.
+
+    A peer that wants our window smaller gets that promised and plain frames, as section 6 leaves to each message's sender: our
+    deflated frames are shared by all peers of a broadcast, and use 15 bits.
+    """
     for offer in offers.split(","):
         name, *parameters = [part.strip() for part in offer.split(";")]
-        if name == "permessage-deflate" and all(_can_meet(parameter) for parameter in parameters):
-            return True
-    return False
+        window = _window(parameters) if name == "permessage-deflate" else None
+        if window is not None:
+            answer = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+            return (f"{answer}; server_max_window_bits={window}" if window else answer), window in ("", "15")
+    return None
 
 
-def _can_meet(parameter: str) -> bool:
-    name, _, value = parameter.partition("=")
-    if name.strip() in ("server_no_context_takeover", "client_no_context_takeover"):
-        return not value
-    # We always compress with a window of 15 bits.
-    return name.strip() == "client_max_window_bits" or (name.strip() == "server_max_window_bits" and value.strip(' "') == "15")
+def _window(parameters: list[str]) -> str | None:
+    """The bits of the window that the offer leaves us, "" when it does not say; None for an offer that a server must decline.
+
+    Section 7.1: unknown, repeated and badly valued parameters. We take every window of the client's, so that its value says nothing.
+    """
+    given: dict[str, str] = {}
+    for parameter in parameters:
+        name, equals, value = (part.strip() for part in parameter.partition("="))
+        if name in given:
+            return None
+        given[name] = value.strip('"')
+        if name in ("server_no_context_takeover", "client_no_context_takeover"):
+            valid = not equals
+        elif name in ("server_max_window_bits", "client_max_window_bits"):
+            valid = given[name] in _WINDOW_BITS or (name == "client_max_window_bits" and not equals)
+        else:
+            valid = False
+        if not valid:
+            return None
+    return given.get("server_max_window_bits", "")
