@@ -23,7 +23,7 @@ from .config import Config
 from .dispatch import Clients, Dispatcher
 from .endpoint import Endpoint
 from .errors import BadNamespaceError, CloseReason, ConfigError, DisconnectedError, PayloadError, TimeoutError
-from .events import Disconnect, Event, Packet
+from .events import Connect, Disconnect, Event, Packet
 from .hub import Socket, node_of
 from .namespace import Handler, Handlers, Namespace, NamespaceSpec
 from .outgoing import Outgoing
@@ -411,7 +411,8 @@ class Server(Endpoint):
 
     def _kick(self, socket: Socket, close: bool) -> None:
         session = socket.session
-        if socket.state == Socket.CONNECTED:
+        close = close or (socket.namespace == "/" and session.protocol.root_ends)
+        if socket.state == Socket.CONNECTED and not (close and session.protocol.root_ends):
             session.send(Outgoing(Disconnect(socket.namespace)))
         if session.sockets is not None:
             session.sockets.pop(socket.namespace, None)
@@ -462,8 +463,13 @@ class Server(Endpoint):
     def _on_opened(self, session: Session) -> None:
         session.sockets = Clients()
         if session.protocol.auto_connect:
+            self._dispatcher.on_packet(session, Connect("/"))
             return
         session.connect_alarm = session.env.wheel.after(self.config.connect_timeout, lambda: session.close(CloseReason.CONNECT_TIMEOUT))
+
+    def _on_greeted(self, session: Session, decided: Callable[[str | None], None]) -> None:
+        session.sockets = Clients(decided)
+        self._dispatcher.join(session, "/", None)
 
     def _packet_sink(self) -> Callable[[Session, Packet], None]:
         return self._dispatcher.on_packet

@@ -53,6 +53,13 @@ class Config:
     path: str = _setting("/socket.io/", "URL path that the server answers on")
     ping_interval: float = _setting(25.0, "seconds between heartbeats", low=0.05, high=3600)
     ping_timeout: float = _setting(20.0, "seconds that a heartbeat's answer may take", low=0.05, high=3600)
+    close_timeout: float = _setting(
+        60.0, "Socket.IO 0.9: seconds without a word after which either side takes the other for gone", low=0.1, high=3600
+    )
+    polling_duration: float = _setting(20.0, "Socket.IO 0.9: seconds after which an idle poll is answered", low=0.05, high=3600)
+    binary_fallback: str = _setting(
+        "base64", 'Socket.IO 0.9, which cannot carry bytes: send them as "base64" text, "drop" the message, or "refuse" it with an error'
+    )
     allow_upgrades: bool = _setting(True, "let polling clients move to websocket")
     upgrade_timeout: float = _setting(10.0, "seconds that a client may take to finish an upgrade", low=0.05, high=600)
     connect_timeout: float = _setting(45.0, "seconds from the session's opening to its first CONNECT", low=0.05, high=600)
@@ -103,6 +110,8 @@ class Config:
     def _check_contradictions(self) -> None:
         if self.slow_consumer not in ("close", "drop"):
             raise ConfigError(f'slow_consumer is {self.slow_consumer!r}; it must be "close" or "drop"')
+        if self.binary_fallback not in ("base64", "drop", "refuse"):
+            raise ConfigError(f'binary_fallback is {self.binary_fallback!r}; it must be "base64", "drop" or "refuse"')
         if self.store != "memory" and urlsplit(self.store).scheme not in ("redis", "rediss", "unix"):
             raise ConfigError('store must be "memory" or a URL that begins with redis://, rediss:// or unix://')
 

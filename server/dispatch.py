@@ -19,11 +19,15 @@ from .namespace import Handler, Handlers
 from .outgoing import Outgoing
 from .session import Session
 from .tasks import WAITING, Runner
+from .timers import Alarm
 
 __all__ = ["Clients", "Dispatcher"]
 
 log = logging.getLogger("anywire.handlers")
 
+#: Events of one session that may wait for their namespaces to be joined, and for how many seconds.
+MAX_EARLY = 100
+EARLY_PATIENCE = 10.0
 #: Joins that one session may try, refused ones included; more is an attack (facts of socket.io: no limit).
 MAX_ATTEMPTS = 64
 
@@ -31,11 +35,16 @@ MAX_ATTEMPTS = 64
 class Clients(dict[str, Socket]):
     """A session's clients by namespace."""
 
-    __slots__ = ("attempts",)
+    __slots__ = ("attempts", "decided", "early", "forget_early")
 
-    def __init__(self) -> None:
+    def __init__(self, decided: Callable[[str | None], None] | None = None) -> None:
         super().__init__()
         self.attempts = 0
+        #: Waits to hear whether "/" was joined: None, or why not.
+        self.decided = decided
+        #: Events that came before their namespace was joined, and the alarm that ends their patience.
+        self.early: dict[str, deque[Event]] | None = None
+        self.forget_early: Alarm | None = None
 
 
 class Dispatcher:
@@ -56,7 +65,8 @@ class Dispatcher:
         if type(packet) is Event:
             socket = clients.get(packet.namespace)
             if socket is None:
-                raise ProtocolError("event for a namespace that is not joined")
+                self._keep_early(session, clients, packet)
+                return
             if socket.busy:
                 self._queue(socket, packet)
             else:
@@ -66,7 +76,7 @@ class Dispatcher:
         elif type(packet) is Connect:
             self._on_connect(session, clients, packet)
         elif type(packet) is Ack:
-            self._on_ack(clients, packet)
+            self._on_ack(session, clients, packet)
         elif type(packet) is Disconnect:
             socket = clients.pop(packet.namespace, None)
             if socket is not None:
@@ -74,9 +84,40 @@ class Dispatcher:
         else:
             raise ProtocolError("a packet that only servers send")
 
-    def _on_ack(self, clients: Clients, packet: Ack) -> None:
+    def _keep_early(self, session: Session, clients: Clients, event: Event) -> None:
+        """Hold an event whose namespace is not joined yet: on reconnecting, socket.io-client 0.9.16 sends what it had buffered first.
+
+        Raises ProtocolError in dialects whose clients know better.
+        """
+        if not session.protocol.lenient:
+            raise ProtocolError("event for a namespace that is not joined")
+        if not self.handlers.accepts(event.namespace):
+            return
+        if clients.early is None:
+            clients.early = {}
+            clients.forget_early = session.env.wheel.after(EARLY_PATIENCE, lambda: self._forget_early(clients))
+        clients.early.setdefault(event.namespace, deque()).append(event)
+        if sum(map(len, clients.early.values())) > MAX_EARLY:
+            raise ProtocolError("too many events for namespaces that are not joined")
+
+    def _forget_early(self, clients: Clients) -> None:
+        clients.early = clients.forget_early = None
+
+    def _take_early(self, session: Session, clients: Clients, namespace: str) -> deque[Event] | None:
+        """What came for a namespace before it was joined."""
+        if clients.early is None:
+            return None
+        events = clients.early.pop(namespace, None)
+        if not clients.early and clients.forget_early is not None:
+            session.env.wheel.discard(clients.forget_early)
+            self._forget_early(clients)
+        return events
+
+    def _on_ack(self, session: Session, clients: Clients, packet: Ack) -> None:
         socket = clients.get(packet.namespace)
         if socket is None:
+            if session.protocol.lenient:
+                return
             raise ProtocolError("acknowledgement for a namespace that is not joined")
         callback = socket.acks.pop(packet.id, None) if socket.acks else None
         if callback is not None:
@@ -85,33 +126,43 @@ class Dispatcher:
     # -- joining ----------------------------------------------------------------------------------------------------
 
     def _on_connect(self, session: Session, clients: Clients, packet: Connect) -> None:
+        lenient = session.protocol.lenient
         if packet.namespace in clients:
+            if lenient:
+                return
             raise ProtocolError("namespace joined twice")
         clients.attempts += 1
         if clients.attempts > MAX_ATTEMPTS or len(clients) >= self.config.max_namespaces:
             raise ProtocolError("too many namespaces")
         if not self.handlers.accepts(packet.namespace):
+            if lenient:
+                log.debug("< %r is no namespace here", packet.namespace)
+                return
             self._refuse(session, packet.namespace, "Invalid namespace", None)
             return
-        self.join(session, packet.namespace, packet.data)
+        self.join(session, packet.namespace, packet.data, packet.query)
 
-    def join(self, session: Session, namespace: str, auth: Any) -> None:
-        """Let a client into a namespace, if its middlewares and connect handler agree."""
+    def join(self, session: Session, namespace: str, auth: Any, query: str = "") -> None:
+        """Let a client into a namespace, if its middlewares and connect handler agree. ``query`` is added to the handshake's."""
         clients: Clients = session.sockets
         if session.connect_alarm is not None:
             session.env.wheel.discard(session.connect_alarm)
             session.connect_alarm = None
         socket = Socket(session.protocol.public_sid(session.id, namespace, self.hub.new_id()), session, namespace)
         clients[namespace] = socket
+        socket.queue = self._take_early(session, clients, namespace)
         self.hub.add(socket)
         if self.config.always_connect:
             socket.connected(self._welcome(socket))
         steps: list[Handler] = list(self.handlers.middleware(namespace, events=False))
         found = self.handlers.find(namespace, "connect")
+        handshake = session.handshake.with_query(query) if query else session.handshake
+        if query:
+            socket.environ = handshake.environ()
         if found is None and not steps:
             self._joined(socket, None)
             return
-        environ = session.handshake.environ()
+        environ = handshake.environ()
         if found is not None:
             handler, prefix = found
             with_auth = _takes(handler, len(prefix) + 3)
@@ -145,7 +196,17 @@ class Dispatcher:
             socket.environ = environ
         if socket.state == Socket.CONNECTING:
             socket.connected(self._welcome(socket))
+        self._decided(socket, None)
         self._next(socket)
+
+    def _decided(self, socket: Socket, refusal: str | None) -> bool:
+        """Tell who waits for it whether "/" was joined; whether anyone did."""
+        clients: Clients | None = socket.session.sockets
+        if socket.namespace != "/" or clients is None or clients.decided is None:
+            return False
+        decided, clients.decided = clients.decided, None
+        decided(refusal)
+        return True
 
     def _welcome(self, socket: Socket) -> Outgoing:
         return Outgoing(socket.session.protocol.connected(socket.namespace, socket.sid))
@@ -162,6 +223,8 @@ class Dispatcher:
         if not alive:
             return
         socket.session.sockets.pop(socket.namespace, None)
+        if self._decided(socket, message or "Connection rejected by server"):
+            return
         if welcomed:
             socket.session.send(Outgoing(Disconnect(socket.namespace)))
         else:

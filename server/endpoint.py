@@ -39,12 +39,15 @@ class Endpoint:
     def __init__(self, config: Config) -> None:
         self.config = config
         self._hub = Hub()
+        self._protocols = tuple(protocol.configured(config) for protocol in self._protocols)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._env: SessionEnv | None = None
         self._running: Runner | None = None
         self._http: list[HTTPServer] = []
         self._ports: list[int] = []
-        self._requests = RequestRouter(config, self._hub, self._protocols, TRANSPORTS, self._session_env, self._on_opened, self._runner)
+        self._requests = RequestRouter(
+            config, self._hub, self._protocols, TRANSPORTS, self._session_env, self._on_opened, self._on_greeted, self._runner
+        )
         #: Mount it: ``tornado.web.Application([(r"/socket\\.io/.*", sio.router), ...])``.
         self.router = ExchangeRouter(self._requests.handle, config.trusted_proxies)
 
@@ -146,7 +149,11 @@ class Endpoint:
     # -- what sessions say ------------------------------------------------------------------------------------------
 
     def _on_opened(self, session: Session) -> None:
-        """A session was made; nothing was said on it yet."""
+        """A session was made; it was told its parameters, and nothing else."""
+
+    def _on_greeted(self, session: Session, decided: Callable[[str | None], None]) -> None:
+        """A client asks for a session before it has a carrier. ``decided`` is called with None to admit it, or with why not."""
+        decided(None)
 
     def _packet_sink(self) -> Callable[[Session, Packet], None]:
         """What takes a session's packets, called directly: it is on the hot path."""

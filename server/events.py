@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 __all__ = [
-    "Ack", "Close", "Connect", "ConnectError", "Disconnect", "Event", "Message", "Noop", "Open", "Packet", "Ping", "Pong", "Upgrade",
+    "Ack", "Close", "Connect", "ConnectError", "Disconnect", "Event", "Message", "Noop", "Open", "Packet", "Ping", "Pong", "Receipt",
+    "Upgrade",
 ]  # fmt: skip
 
 
@@ -54,10 +55,14 @@ class Message(NamedTuple):
 
 
 class Connect(NamedTuple):
-    """Join a namespace (from a client, ``data`` is its auth) or the answer that it is joined (``data`` holds the sid)."""
+    """Join a namespace (from a client, ``data`` is its auth) or the answer that it is joined (``data`` holds the sid).
+
+    ``query`` is what older clients say behind the namespace's name (``/chat?token=x``), as sent.
+    """
 
     namespace: str = "/"
     data: Any = None
+    query: str = ""
 
 
 class Disconnect(NamedTuple):
@@ -91,4 +96,11 @@ class ConnectError(NamedTuple):
     data: Any = None
 
 
-Packet = Open | Close | Ping | Pong | Upgrade | Noop | Message | Connect | Disconnect | Event | Ack | ConnectError
+class Receipt(NamedTuple):
+    """A packet whose sender wants to hear of its arrival, before and whether or not anyone handles it: ``ack`` is the answer."""
+
+    ack: Ack
+    packet: Any
+
+
+Packet = Open | Close | Ping | Pong | Upgrade | Noop | Message | Connect | Disconnect | Event | Ack | ConnectError | Receipt

@@ -16,13 +16,21 @@ class Handshake:
 
     __slots__ = ("_headers", "method", "path", "peer", "query", "secure")
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, cookies: bool = True) -> None:
         self.method = exchange.method
         self.path = exchange.path
         self.query = exchange.query
         self.peer = exchange.peer
         self.secure = exchange.secure
-        self._headers = "\n".join(f"{name}\0{value}" for name, value in exchange.headers.items())
+        self._headers = "\n".join(f"{name}\0{value}" for name, value in exchange.headers.items() if cookies or name.lower() != "cookie")
+
+    def with_query(self, query: str) -> Handshake:
+        """A copy whose query goes on with ``query``: what a client said when it joined a namespace."""
+        other = Handshake.__new__(Handshake)
+        for name in Handshake.__slots__:
+            setattr(other, name, getattr(self, name))
+        other.query = f"{self.query}&{query}" if self.query else query
+        return other
 
     @property
     def headers(self) -> dict[str, str]:

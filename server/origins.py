@@ -32,22 +32,31 @@ class OriginPolicy:
             self._null = "null" in origins
             self._listed = frozenset(_listed(text) for text in origins if text != "null")
 
-    def admit(self, exchange: Exchange, environ: Mapping[str, Any] | None = None, script: bool = False) -> None:
+    def admit(
+        self, exchange: Exchange, environ: Mapping[str, Any] | None = None, script: bool = False, credentialed: bool = False
+    ) -> bool:
         """Let the request through and add its CORS headers, or raise HandshakeRefused (403; 421 for a foreign Host).
 
         ``script`` marks requests that any page can cause *and read* without asking (JSONP): they must show where they come from.
+        ``credentialed``: the client asks with credentials whatever the settings say, so that no browser would take the answer "*". False is
+        returned when it is admitted from anywhere in this way: then its cookies must count for nothing.
         """
         headers = exchange.headers
         self._check_host(headers.get("Host", ""))
         origin = headers.get("Origin")
         if origin is None:
             self._check_silent(exchange, environ, script)
-            return
+            return True
         if any(ord(character) < 32 or ord(character) > 126 for character in origin):
             raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
         if not self.allows(origin, exchange, environ):
             raise HandshakeRefused(HandshakeCode.FORBIDDEN, "Origin not allowed")
+        if credentialed and self._config.origins == "*":
+            headers_ = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), ("Access-Control-Allow-Credentials", "true")]
+            exchange.extra_headers.extend(headers_)
+            return False
         exchange.extra_headers.extend(self._cors(origin))
+        return True
 
     def allows(self, origin: str, exchange: Exchange, environ: Mapping[str, Any] | None = None) -> bool:
         """Whether pages of ``origin`` may talk to this server at the host they asked for."""
@@ -60,7 +69,8 @@ class OriginPolicy:
         if callable(wanted):
             return bool(wanted(origin, environ or {}))
         if parsed is None:
-            return False
+            # socket.io-client 0.9 on Node says "host:port" without a scheme, as no browser does.
+            return origin.lower() == exchange.headers.get("Host", "").lower()
         return parsed in self._listed or _same(parsed, exchange)
 
     def preflight(self, exchange: Exchange) -> None:

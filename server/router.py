@@ -6,9 +6,10 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
-from ..transports.base import Exchange, HttpProfile, Refused, Transport, TransportOptions
+from ..transports.base import Exchange, HttpProfile, Loss, Refused, Transport, TransportOptions
+from ..transports.framing import wrap
 from .config import Config
-from .errors import HandshakeCode, HandshakeRefused
+from .errors import CloseReason, HandshakeCode, HandshakeRefused
 from .events import Open
 from .handshake import Handshake
 from .hub import Hub
@@ -23,12 +24,15 @@ __all__ = ["RequestRouter"]
 
 log = logging.getLogger("anywire.router")
 
+#: A handshake's answer is for one client, once: iOS 6 caches even answers to POST.
+NO_STORE = [("Cache-Control", "no-store")]
+
 
 class RequestRouter:
     """Finds or makes the session that a request belongs to and hands the request to its transport.
 
-    ``opened(session)`` is told of each new session before anything is said on it. ``runner()`` runs an asynchronous
-    authorization.
+    ``opened(session)`` is told of each new session when its parameters are said, and nothing else. ``greeted(session, decided)``
+    is asked about a session that is to begin without a carrier. ``runner()`` runs an asynchronous authorization.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class RequestRouter:
         transports: Mapping[str, type[Transport]],
         env: Callable[[], SessionEnv],
         opened: Callable[[Session], None],
+        greeted: Callable[[Session, Callable[[str | None], None]], None],
         runner: Callable[[], Runner],
     ) -> None:
         self._config = config
@@ -47,6 +52,7 @@ class RequestRouter:
         self._transports = transports
         self._env = env
         self._opened = opened
+        self._greeted = greeted
         self._runner = runner
         self._origins = OriginPolicy(config)
         self._static = StaticFiles()
@@ -81,35 +87,39 @@ class RequestRouter:
         protocol, located = found
         try:
             self._dispatch(exchange, protocol, located)
-        except HandshakeRefused as error:
+        except Refused as error:
             raise protocol.refusal(error, exchange.query) from None
 
     def _dispatch(self, exchange: Exchange, protocol: Protocol, located: Located) -> None:
-        if located.transport not in self._config.transports:
+        if located.transport and located.transport not in self._config.transports:
             raise HandshakeRefused(HandshakeCode.UNKNOWN_TRANSPORT)
-        script = located.transport == "jsonp"
+        script = located.script or located.transport == "jsonp"
         environ = Handshake(exchange).environ() if callable(self._config.origins) else None
-        self._origins.admit(exchange, environ, script)
+        credentialed = located.sid is None and protocol.handshake_credentials
+        cookies = self._origins.admit(exchange, environ, script, credentialed)
         if located.sid is None:
-            self._begin(exchange, protocol, located)
+            self._begin(exchange, protocol, located, Handshake(exchange, cookies))
         else:
             self._continue(exchange, protocol, located, located.sid)
 
     # -- a new session ----------------------------------------------------------------------------------------------
 
-    def _begin(self, exchange: Exchange, protocol: Protocol, located: Located) -> None:
-        if exchange.method != "GET":
+    def _begin(self, exchange: Exchange, protocol: Protocol, located: Located, handshake: Handshake) -> None:
+        if exchange.method not in protocol.handshake_methods:
             raise HandshakeRefused(HandshakeCode.BAD_METHOD)
         if self.draining:
             raise Refused("server shutting down", status=503, headers=[("Retry-After", "1")])
-        handshake = Handshake(exchange)
         authorize = self._config.authorization
-        verdict = authorize(handshake.environ()) if authorize is not None else None
+        try:
+            verdict = authorize(handshake.environ()) if authorize is not None else None
+        except Exception:
+            log.exception("! authorization failed")
+            raise Refused("internal error", status=500) from None
         if isinstance(verdict, Awaitable):
             self._decide_later(exchange, protocol, located, handshake, verdict)
         else:
             _judge(verdict)
-            self._open(exchange, protocol, located, handshake)
+            self._admit(exchange, protocol, located, handshake)
 
     def _decide_later(
         self, exchange: Exchange, protocol: Protocol, located: Located, handshake: Handshake, verdict: Awaitable[Any]
@@ -128,14 +138,12 @@ class RequestRouter:
                 if error is not None:
                     raise error
                 _judge(result)
-                self._open(exchange, protocol, located, handshake)
-            except HandshakeRefused as refused:
-                _answer(exchange, protocol.refusal(refused, exchange.query))
+                self._admit(exchange, protocol, located, handshake)
             except Refused as refused:
-                _answer(exchange, refused)
+                _answer(exchange, protocol.refusal(refused, exchange.query))
             except BaseException as raised:
                 log.error("! authorization failed", exc_info=raised)
-                _fail(exchange)
+                _answer(exchange, protocol.refusal(Refused("internal error", status=500), exchange.query))
 
         async def wait() -> Any:
             return await verdict
@@ -144,21 +152,50 @@ class RequestRouter:
         coroutine: Coroutine[Any, Any, Any] = wait()
         self._runner().run(coroutine, decided)
 
+    def _admit(self, exchange: Exchange, protocol: Protocol, located: Located, handshake: Handshake) -> None:
+        if protocol.handshake_first:
+            self._greet(exchange, protocol, located, handshake)
+        else:
+            self._open(exchange, protocol, located, handshake)
+
+    def _greet(self, exchange: Exchange, protocol: Protocol, located: Located, handshake: Handshake) -> None:
+        """Make a session that waits for its first carrier, and answer with its id once the application has agreed."""
+        session = Session(self._hub.new_id(), protocol, self._env(), handshake, located.binary)
+        self._hub.sessions[session.id] = session
+        session.await_carrier()
+
+        def decided(refusal: str | None) -> None:
+            exchange.on_close = None
+            if refusal is not None:
+                session.close(CloseReason.SERVER)
+                _answer(exchange, protocol.refusal(HandshakeRefused(HandshakeCode.FORBIDDEN, refusal), exchange.query))
+            elif not session.alive:
+                _answer(exchange, protocol.refusal(Refused("server shutting down", status=503), exchange.query))
+            else:
+                self._set_cookie(exchange, session)
+                exchange.respond(200, *protocol.greeting(session.id, exchange.query), headers=NO_STORE)
+
+        exchange.on_close = lambda: session.close(CloseReason.TRANSPORT_CLOSE)
+        self._greeted(session, decided)
+
+    def _set_cookie(self, exchange: Exchange, session: Session) -> None:
+        if self._config.cookie:
+            secure = "; Secure" if exchange.secure else ""
+            value = f"{self._config.cookie}={session.id}; Path=/; HttpOnly; SameSite=Lax{secure}"
+            exchange.extra_headers.append(("Set-Cookie", value))
+
     def _open(self, exchange: Exchange, protocol: Protocol, located: Located, handshake: Handshake) -> None:
         config = self._config
         session = Session(self._hub.new_id(), protocol, self._env(), handshake, located.binary)
-        if config.cookie:
-            secure = "; Secure" if exchange.secure else ""
-            value = f"{config.cookie}={session.id}; Path=/; HttpOnly; SameSite=Lax{secure}"
-            exchange.extra_headers.append(("Set-Cookie", value))
+        self._set_cookie(exchange, session)
         kind = self._transports[located.transport]
         transport = kind.open(exchange, session, self._options_for(protocol))
         self._hub.sessions[session.id] = session
-        self._opened(session)
         # A stream has nothing to gain from an upgrade, and its end could not be told in order.
         offers = config.allow_upgrades and not kind.streaming
         upgrades = tuple(name for name in protocol.upgrades if name in config.transports) if offers else ()
-        session.open(transport, Open(session.id, upgrades, config.ping_interval, config.ping_timeout, config.max_payload))
+        opened = Open(session.id, upgrades, config.ping_interval, config.ping_timeout, config.max_payload)
+        session.open(transport, opened, self._opened)
 
     def _options_for(self, protocol: Protocol) -> TransportOptions:
         options = self._options.get(protocol.profile)
@@ -182,10 +219,19 @@ class RequestRouter:
 
     def _continue(self, exchange: Exchange, protocol: Protocol, located: Located, sid: str) -> None:
         session = self._hub.sessions.get(sid)
+        if located.leaves:
+            if session is not None and session.protocol is protocol:
+                session.close(CloseReason.CLIENT)
+            exchange.respond(200, b"", headers=NO_STORE)
+            return
         if session is None:
-            raise HandshakeRefused(HandshakeCode.UNKNOWN_SID)
+            self._miss(exchange, protocol, located)
+            return
         if session.protocol is not protocol:
             raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
+        if protocol.falls_back:
+            self._carry(exchange, protocol, located, session)
+            return
         transport = session.transport
         if transport is not None and located.transport == transport.name and transport.name != "websocket":
             transport.handle(exchange)
@@ -193,6 +239,50 @@ class RequestRouter:
             session.try_upgrade(self._transports[located.transport].open(exchange, session, self._options_for(protocol)))
         else:
             raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
+
+
+    def _carry(self, exchange: Exchange, protocol: Protocol, located: Located, session: Session) -> None:
+        """A request of a session whose client says in each URL which transport it uses now."""
+        carrier = session.carrier(located.transport)
+        if carrier is not None and located.transport != "websocket":
+            carrier.handle(exchange)
+        elif not session.alive:
+            self._miss(exchange, protocol, located)
+        elif carrier is not None or exchange.method != "GET":
+            raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
+        else:
+            session.take(self._transports[located.transport].open(exchange, session, self._options_for(protocol)))
+
+    def _miss(self, exchange: Exchange, protocol: Protocol, located: Located) -> None:
+        """A request for a session that is not there."""
+        message = protocol.unknown_session
+        if message is None:
+            raise HandshakeRefused(HandshakeCode.UNKNOWN_SID)
+        if exchange.method == "GET":
+            transport = self._transports[located.transport].open(exchange, _NOBODY, self._options_for(protocol))
+            transport.close(wrap(transport.framing, message))
+        else:
+            # The next poll tells it.
+            exchange.respond(200, protocol.profile.ok_body, protocol.profile.ok_type, NO_STORE)
+
+
+class _Nobody:
+    """The delegate of a carrier that is ended as soon as it was opened."""
+
+    def on_data(self, transport: Transport, data: str | bytes) -> None:
+        return None
+
+    def on_ready(self, transport: Transport) -> None:
+        return None
+
+    def on_taken(self, transport: Transport, ok: bool) -> None:
+        return None
+
+    def on_detached(self, transport: Transport, loss: Loss) -> None:
+        return None
+
+
+_NOBODY = _Nobody()
 
 
 def _judge(verdict: Any) -> None:

@@ -17,7 +17,7 @@ from ..transports.base import Framing, Loss, Refused, Transport
 from ..transports.framing import wrap
 from .config import Config
 from .errors import CloseReason, ProtocolError
-from .events import Close, Event, Message, Noop, Open, Packet, Ping, Pong, Upgrade
+from .events import Close, Event, Message, Noop, Open, Packet, Ping, Pong, Receipt, Upgrade
 from .outbox import Outbox
 from .outgoing import Encoding, Outgoing, encoding_of
 from .protocols.base import Decoder, Limits, Protocol
@@ -34,6 +34,9 @@ log = logging.getLogger("anywire.session")
 NOOP_INTERVAL = 0.1
 #: Seconds that a closing session may take to hand out what it still holds.
 DRAIN_TIMEOUT = 5.0
+
+#: Carriers of one session that its client has left behind; there are four kinds of transport.
+MAX_ABANDONED = 4
 
 #: python-engineio's client (up to 4.15) drops the connection at a payload of more packets than this.
 FEW_PACKETS = 16
@@ -120,7 +123,8 @@ class Session(Timed):
     """One peer. ``id`` is the engine's id: a secret between the two sides, never shown to others."""
 
     __slots__ = (
-        "_decoder", "_encoding", "_expecting", "_flush_due", "_framed", "_heard", "_noops", "_patience", "_probed", "_reason", "_stream",
+        "_abandoned", "_decoder", "_encoding", "_expecting", "_flush_due", "_framed", "_grace", "_heard", "_noops", "_parted", "_patience",
+        "_probed", "_reason", "_stream", "_unproven",
         "binary", "connect_alarm", "env", "handshake", "id", "outbox", "probe", "protocol", "sockets", "state", "transport",
     )  # fmt: skip
 
@@ -151,6 +155,15 @@ class Session(Timed):
         #: A deadline for what the peer has begun and must finish: an upgrade, attachments, a drain.
         self._patience: Alarm | None = None
         self._reason = CloseReason.SERVER
+        #: Whether nothing has come over this carrier yet, of a dialect whose clients go on over another one then. Until it has, what was
+        #: sent stays in the outbox: a proxy may have swallowed it.
+        self._unproven = False
+        #: Carriers that the client has left behind. They stay open and silent: it would take their end for the session's.
+        self._abandoned: list[Transport] | None = None
+        #: Whether no poll has come since the last was due to end.
+        self._grace = False
+        #: Whether the peer was told already that this is the end.
+        self._parted = False
 
     # -- state ------------------------------------------------------------------------------------------------------
 
@@ -173,13 +186,52 @@ class Session(Timed):
         """The name of the transport that carries the session now; "" while none does."""
         return self.transport.name if self.transport is not None else ""
 
-    def open(self, transport: Transport, opened: Open) -> None:
-        """Take the first carrier and say what the dialect says first."""
+    def open(self, transport: Transport, opened: Open, told: Callable[[Session], None]) -> None:
+        """Take the first carrier and say what the dialect says first; ``told`` may add to it, in the same poll's answer."""
         self._attach(transport)
         for packet in self.protocol.open_packets(opened):
             self.send(Outgoing(packet))
         self._start_heartbeat()
+        told(self)
         transport.start()
+
+    def await_carrier(self) -> None:
+        """The client has its session's id and must come with a first carrier, within ``close_timeout``."""
+        self.env.wheel.schedule(self, self.env.wheel.now() + self.env.config.close_timeout)
+
+    def carrier(self, name: str) -> Transport | None:
+        """The present or an abandoned carrier of that kind."""
+        if self.transport is not None and self.transport.name == name:
+            return self.transport
+        return next((transport for transport in self._abandoned or () if transport.name == name), None)
+
+    def take(self, transport: Transport) -> None:
+        """Take a first carrier, or the one that the client falls back to. Raises Refused when there are too many.
+
+        A client whose carrier works never opens another; who comes late is one that it has given up (socket.io-client 0.9.16 neither
+        closes it nor survives its end), and must not carry anything.
+        """
+        if len(self._abandoned or ()) >= MAX_ABANDONED:
+            raise Refused("too many transports on one session")
+        late = self.transport is not None and not self._unproven
+        left = transport if late else self.transport
+        if left is not None:
+            self._abandoned = [*(self._abandoned or ()), left]
+        if not late:
+            self._step(Input.ATTACH)
+            self.outbox.rollback()
+            self._unproven, self._expecting = True, False
+            self._carry(transport)
+            self._start_heartbeat()
+        transport.start()
+        self.flush()
+
+    def _prove(self) -> None:
+        """Something came from the peer on this carrier: it works, and what was sent on it has arrived."""
+        self._unproven = False
+        self.outbox.ack_sent()
+        if self.transport is not None:
+            self._carry(self.transport)
 
     def _attach(self, transport: Transport) -> None:
         self._step(Input.ATTACH)
@@ -191,6 +243,9 @@ class Session(Timed):
         if self._framed:
             self.binary = self.binary and transport.binary
         self._stream = transport if transport.streaming else None
+        if self._unproven:
+            # Neither of the short ways.
+            self._framed, self._stream = False, None
         self._encoding = encoding_of(self.protocol, transport.framing, self.binary)
 
     # -- out --------------------------------------------------------------------------------------------------------
@@ -230,9 +285,16 @@ class Session(Timed):
             return False
         if self.outbox.held is not None:
             self._release()
-        size = sum(map(len, outgoing.messages(self.protocol, self.binary)))
+        messages = outgoing.messages(self.protocol, self.binary)
+        if not messages:
+            return False
+        size = sum(map(len, messages))
         if self.outbox.push(outgoing, size):
             return True
+        if self._unproven and self.outbox.sent > self.outbox.acked:
+            # Too much to keep for a carrier that may yet fail.
+            self._prove()
+            return self.push(outgoing)
         if self.env.config.slow_consumer == "close" and not outgoing.volatile:
             log.warning("! %s...: queue full (%d messages, %d bytes)", self.id[:12], len(self.outbox), self.outbox.bytes)
             self.close(CloseReason.SLOW_CONSUMER)
@@ -280,7 +342,8 @@ class Session(Timed):
             outgoing = next(outbox.unsent())
             data = outgoing.framed(self._encoding)  # type: ignore[arg-type]
             outbox.mark_sent(1)
-            outbox.ack_sent()
+            if not self._unproven:
+                outbox.ack_sent()
             transport.send(data)
 
     def _flush_poll(self, transport: Transport) -> None:
@@ -327,6 +390,13 @@ class Session(Timed):
         return None
 
     def _on_body(self, transport: Transport, data: str | bytes) -> None:
+        if self._unproven:
+            self._prove()
+            if self._framed:
+                packet = self._decoder.message(data)
+                if packet is not None:
+                    self._on_packet(packet)
+                return
         if transport.framing is Framing.CALL and isinstance(data, str):
             data = self.protocol.script_body(data)
         for packet in self._decoder.payload(data):
@@ -346,6 +416,9 @@ class Session(Timed):
             self.close(CloseReason.CLIENT)
         elif kind is Noop:
             return
+        elif kind is Receipt:
+            self.send(Outgoing(packet.ack))  # type: ignore[union-attr]
+            self._on_packet(packet.packet)  # type: ignore[union-attr]
         elif kind is Upgrade:
             raise ProtocolError("upgrade on a transport that was not probed")
         else:
@@ -364,16 +437,22 @@ class Session(Timed):
     def on_ready(self, transport: Transport) -> None:
         if transport is not self.transport:
             return
-        if not transport.streaming and self.outbox.sent > self.outbox.acked:
-            # A client polls again when it has read the last answer: for stock clients that is the acknowledgement.
-            self.outbox.ack_sent()
+        if not transport.streaming:
+            if self.outbox.sent > self.outbox.acked:
+                # A client polls again when it has read the last answer: for stock clients that is the acknowledgement.
+                self.outbox.ack_sent()
+                if self._unproven:
+                    self._prove()
+            if self.protocol.timed_polls:
+                self._start_heartbeat()
         self.flush()
 
     def on_taken(self, transport: Transport, ok: bool) -> None:
         if self.state is SessionState.CLOSED or transport is not self.transport:
             return
         if ok:
-            self.outbox.ack_sent()
+            if not self._unproven:
+                self.outbox.ack_sent()
             if self.state is SessionState.CLOSING:
                 self.flush()
         else:
@@ -382,6 +461,8 @@ class Session(Timed):
     def on_detached(self, transport: Transport, loss: Loss) -> None:
         if transport is self.probe:
             self._drop_probe()
+        elif self._abandoned is not None and transport in self._abandoned:
+            self._abandoned.remove(transport)
         elif transport is self.transport and self.state is not SessionState.CLOSED:
             self.close(self._reason if self.state is SessionState.CLOSING else _REASONS[loss])
 
@@ -470,18 +551,44 @@ class Session(Timed):
         if self.state is SessionState.CLOSED:
             return
         config, wheel = self.env.config, self.env.wheel
+        if self.protocol.timed_polls and self.transport is not None and not self.transport.streaming:
+            self._grace = False
+            wheel.schedule(self, wheel.now() + config.polling_duration)
+            return
+        self._heard = False
         delay = config.ping_interval + (config.ping_timeout if self.protocol.pinger == "client" else 0.0)
         wheel.schedule(self, wheel.now() + delay)
 
     def on_deadline(self, now: float) -> None:
         """The heartbeat's deadline: time to ping, or the answer is overdue."""
+        if self.state is SessionState.OPENING:
+            self.close(CloseReason.CONNECT_TIMEOUT)
+            return
+        if self.protocol.timed_polls and self.transport is not None and not self.transport.streaming:
+            self._end_idle_poll(now)
+            return
         if self.protocol.pinger == "server" and (not self._expecting or self._heard):
             # Whoever has sent anything since the ping is alive, however slowly a large transfer lets its pong through.
             self._expecting, self._heard = True, False
             self.env.wheel.schedule(self, now + self.env.config.ping_timeout)
             self.send(_PING)
+        elif self.protocol.pinger == "client" and self._heard:
+            # A large transfer holds up the client's ping, not the client.
+            self._start_heartbeat()
         else:
             self.close(CloseReason.PING_TIMEOUT)
+
+    def _end_idle_poll(self, now: float) -> None:
+        """A poll has waited for its time and is answered; or none has come since one was due."""
+        transport = self.transport
+        assert transport is not None
+        if self._grace:
+            self.close(CloseReason.PING_TIMEOUT)
+            return
+        self._grace = True
+        self.env.wheel.schedule(self, now + self.env.config.close_timeout)
+        if transport.ready:
+            transport.send(*_NOOP.body(self._encode_for(transport)))
 
     def _on_pong(self) -> None:
         if self.protocol.pinger != "server":
@@ -502,6 +609,12 @@ class Session(Timed):
         """Take nothing more, hand out what is held, then close; after DRAIN_TIMEOUT seconds close anyway."""
         if not self.alive:
             return
+        parting = None if reason.come_back else self.protocol.parting()
+        if parting is not None:
+            self._parted = self.send(Outgoing(parting))
+        if self._unproven:
+            self.flush()
+            self._prove()
         if self.state in (SessionState.OPENING, SessionState.DETACHED) or not len(self.outbox):
             self.close(reason)
             return
@@ -524,6 +637,10 @@ class Session(Timed):
             self.connect_alarm = None
         transport, probe = self.transport, self.probe
         self.transport = self.probe = self._stream = None
+        for abandoned in self._abandoned or ():
+            self.env.lingering.add(abandoned)
+            abandoned.close()
+        self._abandoned = None
         self.outbox.clear()
         self._decoder = _DEAD
         if probe is not None:
@@ -535,6 +652,12 @@ class Session(Timed):
         self.env.on_closed(self, reason)
 
     def _last_words(self, transport: Transport, reason: CloseReason) -> bytes:
+        recall = self.protocol.unknown_session
+        if self._parted:
+            return b""
+        if recall is not None and reason.come_back:
+            # A WebSocket's end says it by itself; over HTTP the client must be told to come back.
+            return b"" if transport.framing in (Framing.FRAME, Framing.FRAME_DEFLATED) else wrap(transport.framing, recall)
         packet = self.protocol.farewell(transport.framing, reason is CloseReason.CLIENT)
         if packet is None:
             return b""

@@ -9,11 +9,13 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...transports.base import Framing, HttpProfile
-from ..errors import HandshakeRefused
+from ...transports.base import Framing, HttpProfile, Refused
 from ..events import Close, Connect, ConnectError, Noop, Open, Packet
+
+if TYPE_CHECKING:
+    from ..config import Config
 
 __all__ = ["Decoder", "Limits", "Located", "Protocol"]
 
@@ -36,11 +38,17 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Located:
     """What a URL names: the transport (our own name for it), the session id or None for a handshake, and ``binary``,
-    whether the peer can take raw binary over an HTTP body or frame (false for ``b64=1`` and for script transports)."""
+    whether the peer can take raw binary over an HTTP body or frame (false for ``b64=1`` and for script transports).
+
+    ``transport`` is "" for a request without one: a handshake that comes before any carrier, or ``leaves``, the end of the session.
+    ``script``: the answer is a script, which any page can read.
+    """
 
     transport: str
     sid: str | None
     binary: bool = True
+    leaves: bool = False
+    script: bool = False
 
 
 class Decoder(abc.ABC):
@@ -76,6 +84,24 @@ class Protocol(abc.ABC):
     upgrades: ClassVar[tuple[str, ...]] = ()
     #: Whether the server joins "/" unasked when the session opens (Engine.IO 3, 0.9).
     auto_connect: ClassVar[bool] = False
+    #: Whether a session begins with a request of its own, answered by :meth:`greeting`, before any carrier; "/" is joined then.
+    handshake_first: ClassVar[bool] = False
+    #: Methods of a handshake.
+    handshake_methods: ClassVar[frozenset[str]] = frozenset({"GET"})
+    #: Whether the handshake of a page elsewhere asks with credentials even where they are not wanted.
+    handshake_credentials: ClassVar[bool] = False
+    #: Whether a client may go on over another transport on the same session, when nothing came through the one before.
+    falls_back: ClassVar[bool] = False
+    #: Whether a poll is answered with a noop after ``polling_duration``, and a client that does not poll for ``close_timeout`` is gone;
+    #: heartbeats are for streams alone then.
+    timed_polls: ClassVar[bool] = False
+    #: Whether leaving "/" ends the session.
+    root_ends: ClassVar[bool] = False
+    #: Whether packets out of place are passed over (a namespace joined twice, one that does not exist, acknowledgements for one that was
+    #: left) or wait (events for a namespace that is not joined yet); otherwise they end the session.
+    lenient: ClassVar[bool] = False
+    #: The message for a carrier whose session is not there, which makes the client come back with a new one; None: an HTTP error.
+    unknown_session: ClassVar[str | None] = None
     #: Whether the dialect carries Socket.IO packets; a bare Engine.IO dialect yields ``Message`` only.
     bare: ClassVar[bool] = False
 
@@ -86,8 +112,16 @@ class Protocol(abc.ABC):
         Raises ``errors.HandshakeRefused`` when the URL is this dialect's and wrong (unknown transport, two sids).
         """
 
-    def refusal(self, error: HandshakeRefused, query: str) -> HandshakeRefused:
-        """The error in the form that this dialect's clients understand; Engine.IO's JSON by default."""
+    def configured(self, config: Config) -> Protocol:
+        """This dialect as a server of these settings speaks it."""
+        return self
+
+    def greeting(self, sid: str, query: str) -> tuple[bytes, str]:
+        """Body and type of the answer to a handshake that comes before any carrier (``handshake_first``)."""
+        raise NotImplementedError
+
+    def refusal(self, error: Refused, query: str) -> Refused:
+        """A handshake's error in the form that this dialect's clients understand; Engine.IO's JSON by default."""
         return error
 
     @abc.abstractmethod
@@ -133,6 +167,11 @@ class Protocol(abc.ABC):
         if framing in (Framing.FRAME, Framing.FRAME_DEFLATED):
             return None
         return Noop() if by_client else Close()
+
+    def parting(self) -> Packet | None:
+        """What is queued before the server ends a session for good, so that a client between two polls hears it too; then
+        :meth:`farewell` is not said. None: nothing."""
+        return None
 
     def public_sid(self, engine_sid: str, namespace: str, fresh: str) -> str:
         """The id of a client in a namespace; ``fresh`` is a new random one (dialects whose clients compute it ignore it)."""

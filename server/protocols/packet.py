@@ -154,7 +154,10 @@ class PacketDecoder:
         head = _HEAD.match(text, 1)
         assert head is not None  # every part of the pattern is optional
         count, namespace, digits = head.groups()
-        return self._packet(kind, count, self._namespace(namespace), self._id(digits), text[head.end() :])
+        name, _, query = (namespace or "/").partition("?")
+        if query and kind != CONNECT:
+            raise ProtocolError("a query behind a namespace that is not being joined")
+        return self._packet(kind, count, self._namespace(name), self._id(digits), text[head.end() :], query)
 
     def plain_event(self, message: str) -> Packet:
         """Take ``42[...]``, an event in "/" that wants no acknowledgement and has no attachments."""
@@ -192,11 +195,11 @@ class PacketDecoder:
             return self._event(namespace, id_, value, len(attachments))
         return self._ack(namespace, id_, value)
 
-    def _packet(self, kind: str, count: str | None, namespace: str, id_: int | None, rest: str) -> Packet | None:
+    def _packet(self, kind: str, count: str | None, namespace: str, id_: int | None, rest: str, query: str) -> Packet | None:
         if (count is not None) != (kind in (BINARY_EVENT, BINARY_ACK)):
             raise ProtocolError("attachments on a packet that has none, or none on one that has")
         if kind == CONNECT:
-            return self._connect(namespace, id_, rest)
+            return self._connect(namespace, rest, query)
         if kind == DISCONNECT:
             return Disconnect(namespace)
         if kind not in (EVENT, ACK, BINARY_EVENT, BINARY_ACK):
@@ -218,12 +221,11 @@ class PacketDecoder:
         self._waiting, self._due, self._bytes = (kind, namespace, id_, value), due, size
         return None
 
-    def _connect(self, namespace: str, id_: int | None, rest: str) -> Packet:
+    def _connect(self, namespace: str, rest: str, query: str) -> Packet:
         data = parse_json(rest, self._limits.max_depth) if rest else None
         if data is not None and not isinstance(data, dict):
             raise ProtocolError("CONNECT carries an object or nothing")
-        # "/ns?a=b": older clients put a query behind the name; it is not part of it.
-        return Connect(namespace.partition("?")[0], data)
+        return Connect(namespace, data, query)
 
     def _event(self, namespace: str, id_: int | None, value: Any, attachments: int) -> Event:
         if type(value) is not list or not value:
@@ -240,9 +242,7 @@ class PacketDecoder:
             raise ProtocolError("an acknowledgement is an id and an array")
         return Ack(namespace, id_, tuple(value))
 
-    def _namespace(self, name: str | None) -> str:
-        if name is None:
-            return "/"
+    def _namespace(self, name: str) -> str:
         if len(name.encode(errors="replace")) > self._limits.max_namespace:
             raise ProtocolError("a namespace's name that is too long")
         return name

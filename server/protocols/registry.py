@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from ..errors import HandshakeCode, HandshakeRefused
 from .base import Located, Protocol
 from .engineio4 import BareEngineIO4, EngineIO4, read_query
+from .socketio09 import SocketIO09
 
 __all__ = ["BARE_PROTOCOLS", "PROTOCOLS", "locate"]
 
-PROTOCOLS: tuple[Protocol, ...] = (EngineIO4(),)
+PROTOCOLS: tuple[Protocol, ...] = (EngineIO4(), SocketIO09())
 BARE_PROTOCOLS: tuple[Protocol, ...] = (BareEngineIO4(),)
 
 
