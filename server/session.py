@@ -417,12 +417,15 @@ class Session(Timed):
         elif kind is Noop:
             return
         elif kind is Receipt:
-            self.send(Outgoing(packet.ack))  # type: ignore[union-attr]
-            self._on_packet(packet.packet)  # type: ignore[union-attr]
+            self._on_receipt(packet)  # type: ignore[arg-type]
         elif kind is Upgrade:
             raise ProtocolError("upgrade on a transport that was not probed")
         else:
             self.env.on_packet(self, packet)
+
+    def _on_receipt(self, receipt: Receipt) -> None:
+        self.send(Outgoing(receipt.ack))
+        self._on_packet(receipt.packet)
 
     def _await_attachments(self) -> None:
         """A packet whose attachments never come holds memory: it has as long as a heartbeat."""
