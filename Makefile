@@ -13,7 +13,7 @@ define need
 	if [ -n "$$missing" ]; then $(APT) update && $(APT) install -y --no-install-recommends $$missing; fi
 endef
 
-.PHONY: demo test lint coverage bench system clean
+.PHONY: demo test lint coverage bench autobahn system clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/anywire demo $(ARGS)
@@ -43,6 +43,21 @@ bench: bench-system $(VENV)/.tools tests/node/node_modules/.installed
 # What the tests need of the system.
 system:
 	$(call need,redis-server=redis-server chromium=chromium chromedriver=chromium-driver openssl=openssl node=nodejs npm=npm)
+
+# The Autobahn suite itself, beside its cases that `make test` runs. It is written for Python 2, which Debian no longer has:
+# PYTHON2 is a command or path of one. ARGS=--all runs also what takes half an hour.
+PYTHON2 ?= $(firstword $(wildcard $(HOME)/.pyenv/versions/2.7*/bin/python2.7) python2.7)
+autobahn: $(VENV)/.tools $(VENV)/autobahn/.installed
+	$(PY) tests/run_autobahn.py $(VENV)/autobahn/bin/wstest $(ARGS)
+
+# virtualenv 20.15 is the last that makes environments for Python 2.
+$(VENV)/autobahn/.installed: | $(VENV)/.made
+	@command -v $(PYTHON2) >/dev/null || { echo "The Autobahn suite needs a Python 2.7: make autobahn PYTHON2=/path/to/python2.7"; exit 1; }
+	$(PY) -m venv --clear $(VENV)/autobahn-maker
+	$(VENV)/autobahn-maker/bin/pip install -q --disable-pip-version-check --no-input virtualenv==20.15.1
+	$(VENV)/autobahn-maker/bin/virtualenv -q --clear -p $(PYTHON2) $(VENV)/autobahn
+	$(VENV)/autobahn/bin/pip install -q --disable-pip-version-check --no-input --no-python-version-warning autobahntestsuite==25.10.1
+	@touch $@
 
 .PHONY: bench-system
 bench-system:

@@ -67,4 +67,4 @@ if __name__ == "__main__":
     parser.add_argument("wstest", help="the suite's command")
     parser.add_argument("--all", action="store_true", help="every case of every section; takes half an hour")
     arguments = parser.parse_args()
-    raise SystemExit(min(1, asyncio.run(main(arguments.wstest, ALL if arguments.all else SHORT))))
+    raise SystemExit(min(1, asyncio.run(main(str(Path(arguments.wstest).resolve()), ALL if arguments.all else SHORT))))
