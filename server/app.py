@@ -66,7 +66,8 @@ class Server(Endpoint):
         config = self.config
         self.handlers = Handlers()
         self._dispatcher = Dispatcher(config, self._hub, self.handlers, self._runner)
-        self._local = LocalOperations(self._hub, config.max_rooms, config.per_message_deflate_threshold, self._kick)
+        refuses = config.binary_fallback == "refuse"
+        self._local = LocalOperations(self._hub, config.max_rooms, config.per_message_deflate_threshold, self._kick, refuses)
         self._cluster = Cluster(self._hub, _backplane(config), self._local)
         self._outgoing_hooks: list[Callable[..., Any]] = []
         self._deflate_threshold = config.per_message_deflate_threshold
@@ -176,13 +177,19 @@ class Server(Endpoint):
         if type(target) is str and skip_sid is None and skip_room is None:
             socket = members.sockets.get(target) if members is not None else None
             if socket is not None and members is not None and target not in members.rooms:
-                socket.send(Outgoing(Event(namespace, event, args), volatile, self._deflate_threshold))
+                outgoing = Outgoing(Event(namespace, event, args), volatile, self._deflate_threshold)
+                if self._local.refuses_binary:
+                    self._local.check([socket], outgoing)
+                socket.send(outgoing)
                 return SETTLED
         rooms, skip_sids, skip_rooms = _names(target), _names(skip_sid) or [], _names(skip_room) or []
         packet = Event(namespace, event, args)
         outgoing = Outgoing(packet, volatile, self._deflate_threshold)
         outgoing.messages(self._protocols[0], True)  # what cannot be encoded is refused before anyone gets it
-        written = self._hub.fan_out(self._hub.select(namespace, rooms, skip_sids, skip_rooms), outgoing)
+        sockets = self._hub.select(namespace, rooms, skip_sids, skip_rooms)
+        if self._local.refuses_binary:
+            self._local.check(sockets, outgoing)
+        written = self._hub.fan_out(sockets, outgoing)
         if not ignore_queue and not self._cluster.alone:
             self._cluster.publish(
                 "emit", namespace=namespace, event=event, args=list(args), rooms=rooms, skip_sids=skip_sids,
@@ -239,6 +246,8 @@ class Server(Endpoint):
         sockets = self._hub.select(namespace, rooms)
         if single:
             sockets = sockets[:1]
+        if self._local.refuses_binary:
+            self._local.check(sockets, Outgoing(packet))
         id_, gathered = self._cluster.ask()
         body = {
             "namespace": namespace, "event": event, "args": list(args), "rooms": rooms, "skip_sids": [], "skip_rooms": [],
@@ -274,6 +283,8 @@ class Server(Endpoint):
                     self._runner().run(result, _log_callback)
 
         packet = Event(namespace, event, args)
+        if self._local.refuses_binary:
+            self._local.check(sockets, Outgoing(packet))
         for socket in sockets:
             self._local.ask(socket, packet, 3600.0, answered)
         if not self._cluster.alone and not (sockets and isinstance(target, str) and sockets[0].sid == target):

@@ -10,6 +10,7 @@ from typing import Any
 
 from .backplane.base import Backplane
 from .envelope import Envelope, EnvelopeError, pack, unpack
+from .errors import PayloadError
 from .events import Event
 from .hub import Hub, Socket, node_of
 from .outgoing import Outgoing
@@ -206,12 +207,16 @@ class Cluster:
 class LocalOperations:
     """What the cluster needs of its own node; the server fills it in. Kept apart so that neither imports the other."""
 
-    def __init__(self, hub: Hub, max_rooms: int, deflate_threshold: int, kick: Callable[[Socket, bool], None]) -> None:
+    def __init__(
+        self, hub: Hub, max_rooms: int, deflate_threshold: int, kick: Callable[[Socket, bool], None], refuses_binary: bool = False
+    ) -> None:
         self._hub = hub
         self._max_rooms = max_rooms
         self._deflate_threshold = deflate_threshold
         #: ``kick(socket, close)`` disconnects a local client from its namespace, or with ``close`` ends its session.
         self.kick = kick
+        #: Whether what some clients cannot be sent (bytes, in dialects that have none) is an error, to be found before anyone gets it.
+        self.refuses_binary = refuses_binary
 
     def select(
         self, namespace: str, rooms: Iterable[str] | None, skip_sids: Iterable[str] = (), skip_rooms: Iterable[str] = ()
@@ -223,7 +228,27 @@ class LocalOperations:
         """Send one event to local clients; the future, if any, ends when a large fan-out is written."""
         if not sockets:
             return None
-        return self._hub.fan_out(sockets, Outgoing(event, volatile, self._deflate_threshold))
+        outgoing = Outgoing(event, volatile, self._deflate_threshold)
+        if self.refuses_binary:
+            sockets = self._takers(sockets, outgoing)
+        return self._hub.fan_out(sockets, outgoing)
+
+    def check(self, sockets: list[Socket], outgoing: Outgoing) -> None:
+        """Raise PayloadError if one of ``sockets`` cannot be sent this. Each dialect encodes once."""
+        for session in {socket.session.protocol: socket.session for socket in sockets}.values():
+            outgoing.messages(session.protocol, session.binary)
+
+    def _takers(self, sockets: list[Socket], outgoing: Outgoing) -> list[Socket]:
+        """Those that can be sent this; who asked for it on another node cannot be told of the others."""
+        takers: list[Socket] = []
+        for socket in sockets:
+            try:
+                outgoing.messages(socket.session.protocol, socket.session.binary)
+            except PayloadError as error:
+                log.warning("! %r for %s: %s", outgoing.packet.name, socket.sid, error)  # type: ignore[union-attr]
+            else:
+                takers.append(socket)
+        return takers
 
     def ask(self, socket: Socket, event: Event, timeout: float, answer: Callable[[tuple[Any, ...] | None], None]) -> None:
         """Send an event that wants an acknowledgement; after ``timeout`` seconds the answer is no longer awaited."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from importlib import resources
 
@@ -11,14 +12,16 @@ from ..transports.base import Exchange
 
 __all__ = ["StaticFiles"]
 
-#: URL tail -> file in js_client/dist, and its type. 0.9 and later clients ask for socket.io.js and its variants.
+#: URL tail -> file in js_client/dist, and its type.
 _FILES = {
     "anywire.js": ("anywire.js", "application/javascript; charset=utf-8"),
     "anywire.min.js": ("anywire.min.js", "application/javascript; charset=utf-8"),
     "anywire.min.js.map": ("anywire.min.js.map", "application/json"),
-    "socket.io.js": ("anywire.js", "application/javascript; charset=utf-8"),
-    "socket.io.min.js": ("anywire.min.js", "application/javascript; charset=utf-8"),
 }
+#: What pages ask for: socket.io.js, and of servers of 0.9 also socket.io.v0.9.16.js and bundles, socket.io+websocket+htmlfile.js
+#: (socket.io 0.9.19, lib/static.js). One file of ours has all transports and speaks to this server, whichever version is named.
+_SOCKET_IO = re.compile(r"socket\.io(\.min)?((?:\+[a-z-]{1,20}){0,8})(?:\.v[0-9][0-9.]{0,20})?(\.min)?\.js")
+_BUNDLED = {"websocket", "flashsocket", "htmlfile", "xhr-polling", "jsonp-polling", "xhr-multipart"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +40,24 @@ class StaticFiles:
 
     def has(self, tail: str) -> bool:
         """Whether ``tail`` (what follows the path) is one of our files."""
-        return tail in _FILES
+        return self._name(tail) is not None
+
+    def _name(self, tail: str) -> str | None:
+        """The row of the table that ``tail`` means."""
+        if tail in _FILES:
+            return tail
+        found = _SOCKET_IO.fullmatch(tail)
+        if found is None or (found[2] and _BUNDLED.isdisjoint(found[2][1:].split("+"))):
+            return None
+        return "anywire.min.js" if found[1] or found[3] else "anywire.js"
 
     def serve(self, exchange: Exchange, tail: str) -> None:
         """Answer GET and HEAD; 405 for others, 404 when the installation lacks the file."""
         if exchange.method not in ("GET", "HEAD"):
             exchange.respond(405, b"", headers=[("Allow", "GET, HEAD")])
             return
-        file = self._load(tail)
+        name = self._name(tail)
+        file = self._load(name) if name is not None else None
         if file is None:
             exchange.respond(404, b"not found")
             return
@@ -64,17 +77,17 @@ class StaticFiles:
         else:
             exchange.respond(200, file.body, file.type, headers)
 
-    def _load(self, tail: str) -> _File | None:
-        if tail not in self._cache:
-            name, kind = _FILES[tail]
+    def _load(self, row: str) -> _File | None:
+        if row not in self._cache:
+            name, kind = _FILES[row]
             try:
                 body = resources.files(__package__.rpartition(".")[0]).joinpath("js_client", "dist", name).read_bytes()
             except OSError:
-                self._cache[tail] = None
+                self._cache[row] = None
             else:
                 etag = '"' + hashlib.sha256(body).hexdigest()[:20] + '"'
-                self._cache[tail] = _File(body, gzip.compress(body, 9, mtime=0), kind, etag)
-        return self._cache[tail]
+                self._cache[row] = _File(body, gzip.compress(body, 9, mtime=0), kind, etag)
+        return self._cache[row]
 
 
 def _matches(condition: str, etag: str) -> bool:
