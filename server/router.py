@@ -260,10 +260,16 @@ class RequestRouter:
             raise HandshakeRefused(HandshakeCode.UNKNOWN_SID)
         if exchange.method == "GET":
             transport = self._transports[located.transport].open(exchange, _NOBODY, self._options_for(protocol))
+            self._env().lingering.add(transport)
             transport.close(wrap(transport.framing, message))
         else:
-            # The next poll tells it.
-            exchange.respond(200, protocol.profile.ok_body, protocol.profile.ok_type, NO_STORE)
+            # The next poll tells it. The body is read because a connection is closed with an unread one.
+            profile = protocol.profile
+            exchange.read_body(
+                self._config.max_payload,
+                lambda body: exchange.respond(200, profile.ok_body, profile.ok_type, NO_STORE),
+                self._config.body_timeout,
+            )
 
 
 class _Nobody:

@@ -238,6 +238,8 @@ class TornadoExchange(Exchange):
         self._begin()
         lines = _headers([*headers, *self.extra_headers])
         lines["Content-Type"] = content_type
+        # What is streamed may stay silent for long: that the peer has gone must not wait for the next write.
+        self.connection.set_close_callback(self.peer_gone)
         self._send_head(status, lines, None, finish=False)
         with contextlib.suppress(Exception):
             self.connection.stream.set_nodelay(True)
