@@ -14,7 +14,7 @@ const banner = `/*! anywire ${version} | MIT */`;
 
 export function joined() {
   const parts = SOURCES.map((name) => `// ---- ${name}\n\n${readFileSync(join(here, 'src', name), 'utf8')}`);
-  return `${banner}\n(function (global) {\n'use strict';\n\n${parts.join('\n')}
+  return `${banner}\n(function (global) {\n\n${parts.join('\n')}
 })(typeof self == 'object' ? self : global);\n`;
 }
 
@@ -22,7 +22,7 @@ export async function minified(code) {
   const result = await minify(code, {
     ie8: true,
     ecma: 5,
-    compress: { passes: 3, reduce_funcs: false, pure_getters: true, properties: false },
+    compress: { passes: 3, pure_getters: true, properties: false },
     // Names of properties that no other program reads.
     mangle: { properties: { regex: PRIVATE, reserved: ['_placeholder'] } },
     format: { ascii_only: true },

@@ -1,30 +1,43 @@
 /*! anywire 0.1.0 | MIT */
 (function (global) {
-'use strict';
 
 // ---- emitter.js
 
 /*
- * Emitter: listeners by event name, mixed into the connection, the Manager and the Socket.
+ * Events: listeners by name, given to the connection, the Manager and the Socket; and small things that every file uses.
  * A listener that throws neither stops the others nor breaks the session: its error goes to the page's own error handler.
  */
 
-var hasOwn = {}.hasOwnProperty;
+function noop() {}
+
+/** Milliseconds of the wall clock. */
+function now() {
+  return +new Date();
+}
+
+function has(object, key) {
+  return {}.hasOwnProperty.call(object, key);
+}
+
+/** Calls fn(key, value) for each own enumerable property. */
+function each(object, fn) {
+  for (var key in object) {
+    if (has(object, key)) { fn(key, object[key]); }
+  }
+}
 
 /** Copies own enumerable properties of source onto target. */
 function extend(target, source) {
-  for (var key in source) {
-    if (hasOwn.call(source, key)) { target[key] = source[key]; }
-  }
+  each(source, function (key, value) { target[key] = value; });
   return target;
 }
 
 /** A real array of an arguments object or array. */
 function slice(list) {
-  return [].slice.call(list);
+  return [].slice.call(list || []);
 }
 
-/** The list without item; empty if there is no item. */
+/** The list without item, or without what `once` made of item; empty if there is no item. */
 function without(list, item) {
   var kept = [], i;
   for (i = 0; item && i < list.length; i++) {
@@ -35,6 +48,9 @@ function without(list, item) {
 
 /** Calls each function with the array args; what it throws is thrown again from a timer, where only window.onerror sees it. */
 function callAll(functions, self, args) {
+  function rethrow(error) {
+    setTimeout(function () { throw error; }, 0);
+  }
   for (var i = 0; i < functions.length; i++) {
     try {
       functions[i].apply(self, args || []);
@@ -42,47 +58,48 @@ function callAll(functions, self, args) {
   }
 }
 
-function rethrow(error) {
-  setTimeout(function () { throw error; }, 0);
-}
+/** Makes self an emitter. The names of component-emitter and of 0.9's EventEmitter mean the same. */
+function emitter(self) {
+  var all = {};  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless)
 
-/** `_on`: '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless). */
-var Emitter = {
-  on: function (name, listener) {
-    var all = this._on = this._on || {};
+  self.on = self.addListener = self.addEventListener = function (name, listener) {
     (all['$' + name] = all['$' + name] || []).push(listener);
-    return this;
-  },
+    return self;
+  };
 
-  once: function (name, listener) {
-    var self = this;
+  self.once = function (name, listener) {
     function only() {
       self.off(name, only);
       listener.apply(self, arguments);
     }
     only._of = listener;
     return self.on(name, only);
-  },
+  };
 
   /** off() removes all listeners, off(name) all of that event, off(name, listener) that one, also if added by once. */
-  off: function (name, listener) {
-    if (!name) {
-      this._on = {};
-    } else if (this._on) {
-      this._on['$' + name] = without(this.listeners(name), listener);
+  self.off = self.removeListener = self.removeAllListeners = self.removeEventListener = function (name, listener) {
+    if (name) {
+      all['$' + name] = without(self.listeners(name), listener);
+    } else {
+      all = {};
     }
-    return this;
-  },
+    return self;
+  };
 
-  listeners: function (name) {
-    return slice(this._on && this._on['$' + name] || []);
-  },
+  self.listeners = function (name) {
+    return slice(all['$' + name]);
+  };
+
+  self.hasListeners = function (name) {
+    return !!self.listeners(name).length;
+  };
 
   /** Calls the listeners that are there now, in order, with the array args. */
-  _fire: function (name, args) {
-    callAll(this.listeners(name), this, args);
-  }
-};
+  self._fire = function (name, args) {
+    callAll(self.listeners(name), self, args);
+  };
+  return self;
+}
 
 // ---- backoff.js
 
@@ -91,28 +108,20 @@ var Emitter = {
  */
 
 /**
- * Milliseconds before attempt number `attempt` (0 is the first): min * 2^attempt, at most max, spread by +-factor (0..1).
- * The spread stays below max, but is as wide there as anywhere: cut off instead, half of all clients of a restarted
- * server would come back in the very same millisecond. `random` is in [0, 1).
+ * Milliseconds before attempt number `attempt` (0 is the first): min * 2^attempt, at most max, less a random share of up to
+ * `factor` (0..1), so that the clients of a restarted server do not all come back in the same moment. `random` is in [0, 1).
  */
 function backoff(attempt, min, max, factor, random) {
-  var middle = Math.min(max, min * Math.pow(2, attempt)),
-    low = middle * (1 - factor);
-  return Math.round(low + random * (Math.min(max, middle * (1 + factor)) - low));
+  return Math.min(max, min * Math.pow(2, attempt)) * (1 - factor * random);
 }
 
 // ---- json.js
 
 /*
  * JSON: the browser's own where there is one (all but Internet Explorer 6 and 7), else a small reader and writer.
- * The reader never evaluates text: it cuts it into tokens and walks them.
  */
 
-var nativeJson = global.JSON,
-  // RFC 8259: punctuation, a string, a number or a literal name. A string's plain runs and its escapes alternate.
-  JSON_TOKEN = /[\[\]{}:,]|"[^"\\\x00-\x1f]*(?:\\(?:["\\\/bfnrt]|u[\da-fA-F]{4})[^"\\\x00-\x1f]*)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/g,
-  JSON_ESCAPES = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' },
-  JSON_LITERALS = { 'true': true, 'false': false, 'null': null };
+var nativeJson = global.JSON;
 
 /** The value that text says; throws an Error if it is not JSON. */
 function parseJson(text) {
@@ -124,59 +133,16 @@ function toJson(value, replacer) {
   return nativeJson ? nativeJson.stringify(value, replacer) : writeJson(value);
 }
 
+/** Evaluates text, once it is sure that nothing in it can act; as RFC 4627, section 6, says. */
 function readJson(text) {
-  var tokens = text.match(JSON_TOKEN) || [], at = 0, result;
-
-  function expect(right) {
-    if (!right) { throw new Error('invalid JSON'); }
-  }
-
-  function take(pattern) {
-    expect(pattern.test(tokens[at] || ''));
-    return tokens[at++];
-  }
-
-  function string() {
-    return take(/^"/).slice(1, -1).replace(/\\(u(....)|.)/g, function (all, escape, hex) {
-      return hex ? String.fromCharCode(parseInt(hex, 16)) : JSON_ESCAPES[escape] || escape;
-    });
-  }
-
-  /** Calls member for each member up to the bracket `close`. */
-  function members(close, member) {
-    if (tokens[at] == close) { return at++; }
-    do { member(); } while (take(/^[,}\]]/) == ',');
-    expect(tokens[at - 1] == close);
-  }
-
-  function value() {
-    var token = tokens[at], made = token == '[' ? [] : {};
-    if (/^"/.test(token)) { return string(); }
-    take(/^[^\]}:,]/);
-    if (token == '[') {
-      members(']', function () { made.push(value()); });
-    } else if (token == '{') {
-      members('}', function () {
-        var key = string();
-        take(/^:/);
-        made[key] = value();
-      });
-    } else {
-      made = hasOwn.call(JSON_LITERALS, token) ? JSON_LITERALS[token] : +token;
-    }
-    return made;
-  }
-
-  result = value();
-  // What is left when the tokens are taken away may only be white space.
-  expect(at == tokens.length && !/[^ \t\r\n]/.test(text.replace(JSON_TOKEN, '')));
-  return result;
+  if (/[^,:{}\[\]0-9.\-+Eaeflnr-u \n\r\t]/.test(text.replace(/"(\\.|[^"\\])*"/g, ''))) { throw invalid(); }
+  // Two line ends to JavaScript are characters to JSON.
+  return new Function('return ' + text.replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029'))();
 }
 
 /** undefined for what JSON leaves out (functions, undefined), as JSON.stringify. */
 function writeJson(value) {
-  var parts = [], type = typeof value, key, part;
-  if (value && value.toJSON) { return writeJson(value.toJSON()); }
+  var parts = [], type = typeof value, key;
   if (type == 'string') {
     return '"' + value.replace(/[^ !#-\[\]-~]/g, function (c) {
       return '\\u' + ('000' + c.charCodeAt(0).toString(16)).slice(-4);
@@ -188,9 +154,10 @@ function writeJson(value) {
     for (key = 0; key < value.length; key++) { parts.push(writeJson(value[key]) || 'null'); }
     return '[' + parts + ']';
   }
-  for (key in value) {
-    if (hasOwn.call(value, key) && (part = writeJson(value[key]))) { parts.push(writeJson(key) + ':' + part); }
-  }
+  each(value, function (name, part) {
+    part = writeJson(part);
+    if (part) { parts.push(writeJson(name) + ':' + part); }
+  });
   return '{' + parts + '}';
 }
 
@@ -211,13 +178,9 @@ function classOf(value) {
   return {}.toString.call(value).slice(8, -1);
 }
 
-function isBlob(value) {
-  return /^(?:Blob|File)$/.test(classOf(value));
-}
-
 /** ArrayBuffer, typed array, DataView, Blob or File; Node's Buffer is a Uint8Array. */
 function isBinary(value) {
-  return /Buffer$|.Array$|^DataView$/.test(classOf(value)) || isBlob(value);
+  return /Buffer$|.Array$|^(?:DataView|Blob|File)$/.test(classOf(value));
 }
 
 /** 'b' + base64 of an ArrayBuffer or a view of one: binary on a carrier of text (engine.io-protocol, "HTTP long-polling"). */
@@ -260,15 +223,12 @@ function encodePacket(type, nsp, id, data) {
 
 /** Puts attachments back into data; throws if a placeholder names none. */
 function restore(data, attachments) {
-  var key;
   if (data && typeof data == 'object') {
     if (data['_placeholder'] === true) {
-      if (typeof data.num != 'number' || !(data.num in attachments)) { throw invalid(); }
+      if (!(+data.num in attachments)) { throw invalid(); }
       return attachments[data.num];
     }
-    for (key in data) {
-      if (hasOwn.call(data, key)) { data[key] = restore(data[key], attachments); }
-    }
+    each(data, function (key, value) { data[key] = restore(value, attachments); });
   }
   return data;
 }
@@ -277,7 +237,7 @@ function invalid() {
   return new Error('invalid packet');
 }
 
-/** Reads one text message; throws an Error if it is not a packet. `need` is the number of attachments that follow. */
+/** Reads one text message; throws an Error if it is not a packet. `id` is NaN if there is none. `_need` is the number of attachments that follow. */
 function decodePacket(text) {
   // Internet Explorer 6-8 give '' for a group that took no part, others undefined.
   var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*)(?:,|$))?(\d+)?([\s\S]*)$/.exec(text) || [],
@@ -289,7 +249,7 @@ function decodePacket(text) {
       (type == EVENT && (!/^(?:number|string)$/.test(typeof data[0]) || RESERVED.test(data[0])))) {
     throw invalid();
   }
-  return { type: +type, nsp: match[4] || '/', id: match[5] ? +match[5] : undefined, data: data, need: match[3] || 0 };
+  return { type: +type, nsp: match[4] || '/', id: parseInt(match[5], 10), data: data, _need: match[3] || 0 };
 }
 
 /** Returns a function that takes messages in order and returns a packet as soon as one is whole; it throws on any other. */
@@ -304,7 +264,7 @@ function packetReader() {
     } else {
       attachments.push(message);
     }
-    waiting = attachments.length < packet.need && packet;
+    waiting = attachments.length < packet._need && packet;
     if (waiting) { return; }
     packet.data = restore(packet.data, attachments);
     return packet;
@@ -317,7 +277,7 @@ function packetReader() {
  * Page furniture of the transports that have to use it: scripts, hidden iframes, forms.
  */
 
-var doc = global.document, domCount = 0;
+var doc = global.document, nav = global.navigator || {}, formCount = 0;
 
 function listen(target, name, listener) {
   if (target.addEventListener) {
@@ -327,157 +287,173 @@ function listen(target, name, listener) {
   }
 }
 
-function removeNode(node) {
-  if (node && node.parentNode) { node.parentNode.removeChild(node); }
-}
-
-/** Removes node a moment later: a browser may still be in the midst of an event of it. */
+/** Removes node a moment later: a browser may still be in the midst of an event of it, or, as Firefox, go on "loading". */
 function discard(node) {
-  setTimeout(function () { removeNode(node); }, 1);
+  setTimeout(function () {
+    if (node && node.parentNode) { node.parentNode.removeChild(node); }
+  }, 1);
 }
 
 /**
- * Calls fn once the page's load event is over: a script or iframe started earlier holds the event back, and the browser
- * shows itself loading, for as long as it streams (every engine; measured). Returns a function that calls it off.
+ * A GET by a node of the page, whose scripts call fn as global[table][n]; the n is said in the query as `param`.
+ * create() makes the node once the page's load event is over: a script or iframe started earlier holds the event back, and
+ * the browser shows itself loading, for as long as it streams (every engine; measured).
+ * Returns a function that clears it away. What then still calls (a script that was removed may run yet) is not heard.
  */
-function afterLoad(fn) {
+function nodeGet(route, param, table, fn, create) {
+  var all = global[table] = global[table] || [], index = route._params[param], node;
+
   function later() {
-    setTimeout(function () { fn(); }, 1);
+    setTimeout(function () {
+      if (all[index] === fn) { node = create(); }
+    }, 1);
   }
-  // Firefox 3.5 and older have no readyState; the body is the best sign there.
-  if (doc.readyState ? doc.readyState == 'complete' : doc.body) {
+
+  if (index === undefined) { index = route._params[param] = all.length; }
+  all[index] = fn;
+  // Firefox 3.5 and older have no readyState.
+  if (/^[uc]/.test(doc.readyState)) {
     later();
   } else {
     listen(global, 'load', later);
   }
-  return function () { fn = noop; };
+  return function () {
+    all[index] = noop;
+    discard(node);
+  };
 }
 
-/** Keeps fn callable by the server's scripts as global[table][index]; returns the index. Engine.IO calls ___eio[index]. */
-function exposeCallback(table, fn) {
-  return (global[table] = global[table] || []).push(fn) - 1;
-}
-
-/** Loads a script; loaded() is called when it ran or failed (in KHTML never when it failed). */
-function addScript(url, loaded) {
+/** Loads a script; ended() is called when it ran or failed (in KHTML never when it failed). */
+function addScript(url, ended) {
   var script = doc.createElement('script');
-  script.onload = script.onerror = loaded;
+  script.onload = script.onerror = ended;
   // Internet Explorer 6-8 know no onload, and tell the end of success and failure alike.
   script.onreadystatechange = function () {
-    if (/loaded|complete/.test(script.readyState)) { loaded(); }
+    if (/loaded|complete/.test(script.readyState)) { ended(); }
   };
   script.src = url;
   doc.getElementsByTagName('head')[0].appendChild(script);
   return script;
 }
 
-/** A hidden iframe, in `page` if given; one per use: a second load in the same one adds to the browser's history. */
-function addFrame(name, url, page) {
-  var frame;
-  page = page || doc;
-  try {
-    // Internet Explorer 6 and 7 take a frame's name only here; everything else throws or ignores it.
-    frame = page.createElement('<iframe name="' + name + '">');
-  } catch (ignore) {
-    frame = page.createElement('iframe');
-    frame.name = name;
-  }
-  frame.style.display = 'none';
-  if (url) { frame.src = url; }
-  page.body.appendChild(frame);
-  return frame;
+/** A hidden part of `page` made of HTML; Internet Explorer 6 and 7 take an iframe's name only there. ready(part) before it is shown. */
+function addHidden(page, html, ready) {
+  var part = page.createElement('div');
+  part.style.display = 'none';
+  part.innerHTML = html;
+  ready(part);
+  page.body.appendChild(part);
+  return part;
 }
 
 /**
- * POSTs `d=<text>` by a form; done(error) once the answer is there. Engine.IO's JSONP transport sends this way.
+ * POSTs `d=<text>` by a form into an iframe of its own: a second load in the same one adds to the browser's history.
+ * done('', answer) once it is there, "ok" if it cannot be read. Engine.IO's JSONP transport sends this way.
  * A form turns a newline into CR LF, so a newline goes as backslash n, and a backslash n as two backslashes and n.
  */
 function postForm(url, text, done) {
-  var name = 'anywire' + domCount++,
-    frame = addFrame(name),
-    form = doc.createElement('form'),
-    area = doc.createElement('textarea');
+  var name = 'anywire' + formCount++, form, frame,
+    part = addHidden(doc, '<form method=POST accept-charset=utf-8 target=' + name + '><textarea name=d></textarea></form><iframe name=' +
+      name + '></iframe>', function (part) {
+      form = part.firstChild;
+      frame = part.lastChild;
+      form.action = url;
+      form.firstChild.value = text.replace(/\\n/g, '\\\\n').replace(/\n/g, '\\n');
+    });
 
-  function ended() {
+  listen(frame, 'load', function () {
     var answer = 'ok';
     try {
       // Firefox also tells the load of the empty frame.
       if (frame.contentWindow.location.href == 'about:blank') { return; }
       answer = frame.contentWindow.document.body.innerHTML;
     } catch (ignore) { /* another origin: its answer cannot be read, and the poll will tell */ }
-    // Not in the event: Firefox would go on "loading".
-    discard(frame);
-    discard(form);
-    done(/^\s*ok\s*$/i.test(answer) ? '' : 'form post error');
+    discard(part);
+    done('', answer);
     done = noop;
-  }
-
-  form.style.display = 'none';
-  form.method = 'POST';
-  form.action = url;
-  form.target = name;
-  form.acceptCharset = 'utf-8';
-  area.name = 'd';
-  area.value = text.replace(/\\n/g, '\\\\n').replace(/\n/g, '\\n');
-  form.appendChild(area);
-  doc.body.appendChild(form);
-  listen(frame, 'load', ended);
+  });
   form.submit();
 }
 
-// ---- xhr.js
+// ---- memory.js
+
+/*
+ * Memory: which transport worked towards a server, so that the next visit begins with it. In localStorage, else in a cookie,
+ * else (no storage allowed, or no browser) nowhere.
+ */
+
+var DAY = 864e5;  // milliseconds
+
+/** Stores text under key if given, and returns what is stored there. */
+function stored(key, text) {
+  try {
+    if (text) { global.localStorage.setItem(key, text); }
+    return global.localStorage.getItem(key);
+  } catch (noStorage) {
+    try {
+      if (text) { doc.cookie = key + '=' + text + ';path=/;expires=' + new Date(now() + DAY).toUTCString(); }
+      return doc.cookie.split(key + '=')[1];
+    } catch (noCookie) { /* Node, or a sandboxed frame */ }
+  }
+}
+
+/** Remembers for a day what recall will say. */
+function remember(key, works) {
+  stored(key, works.concat(now() + DAY).join('/'));
+}
+
+/** [transport's name, milliseconds until it answered], if one is remembered. */
+function recall(key) {
+  var parts = (stored(key) || '').split('/');
+  if (parseInt(parts[2], 10) > now()) { return [parts[0], +parts[1]]; }
+}
+
+// ---- transports/xhr.js
 
 /*
  * One HTTP request by script: XMLHttpRequest, ActiveX in Internet Explorer 6, XDomainRequest across origins in 8 and 9.
  */
 
-function noop() {}
-
 /** Whether a request to route has to be an XDomainRequest. */
 function needsXdr(route) {
-  return route.cross && !(global.XMLHttpRequest && 'withCredentials' in new global.XMLHttpRequest());
+  return route._cross && !(global.XMLHttpRequest && 'withCredentials' in new global.XMLHttpRequest());
 }
 
-/** A request object that can reach route; throws or returns nothing where there is none. */
-function newXhr(route) {
-  if (needsXdr(route)) {
-    // It may not leave the page's scheme.
-    return route.sameScheme && global.XDomainRequest && new global.XDomainRequest();
-  }
-  return global.XMLHttpRequest ? new global.XMLHttpRequest() : new global.ActiveXObject('Microsoft.XMLHTTP');
-}
-
-/** GETs, or POSTs body if there is one; done(error, text). Returns a function that aborts it, and has no effect after its end. */
+/**
+ * GETs, or POSTs body if there is one; done(error, text). Returns a function that aborts it, and has no effect after its end.
+ * Throws where there is no such object, or an XDomainRequest is to leave the page's scheme.
+ */
 function request(route, body, done) {
-  var xhr = newXhr(route), method = body ? 'POST' : 'GET';
+  var xdr = needsXdr(route),
+    xhr = xdr ? new global.XDomainRequest() : global.XMLHttpRequest ? new global.XMLHttpRequest() : new global.ActiveXObject('Microsoft.XMLHTTP');
 
-  function finish(error) {
-    var text = '';
-    try { text = xhr.responseText || ''; } catch (ignore) { /* Internet Explorer 9, after a failure */ }
-    done(error && error + ' ' + text.slice(0, 200), text);
+  function finish() {
+    var status = xdr ? 200 : 0, text;
+    try {
+      text = xhr.responseText;
+      status = status || xhr.status;
+    } catch (ignore) { /* Firefox 3 and Internet Explorer 9, after a failure */ }
+    done(status == 200 ? '' : 'HTTP ' + status, text);
   }
 
-  if (needsXdr(route)) {
-    xhr.onload = function () { finish(''); };
-    xhr.onerror = xhr.ontimeout = function () { finish('network error'); };
+  xhr.open(body ? 'POST' : 'GET', route._url(), true);
+  if (xdr) {
+    xhr.onload = finish;
+    xhr.onerror = xhr.ontimeout = function () { done('HTTP 0'); };
     xhr.onprogress = noop;  // Internet Explorer 9 aborts a request without one
-    xhr.open(method, route.url());
   } else {
-    xhr.open(method, route.url(), true);
     if (body) { xhr.setRequestHeader('Content-Type', 'text/plain;charset=UTF-8'); }
-    if (route.cross && route.withCredentials) { xhr.withCredentials = true; }
+    if (route._cross && route._credentials) { xhr.withCredentials = true; }
     xhr.onreadystatechange = function () {
-      var status = 0;
       if (xhr.readyState == 4) {
-        try { status = xhr.status; } catch (ignore) { /* Firefox 3, after a failure */ }
         xhr.onreadystatechange = noop;  // Internet Explorer leaks a request that keeps its listener, and 6 takes no null
-        finish(status == 200 ? '' : status ? 'HTTP ' + status : 'network error');
+        finish();
       }
     };
   }
   xhr.send(body || null);
   return function () {
-    if (!needsXdr(route)) { xhr.onreadystatechange = noop; }
+    if (!xdr) { xhr.onreadystatechange = noop; }
     xhr.abort();
   };
 }
@@ -491,7 +467,7 @@ function request(route, body, done) {
 /**
  * A transport out of two functions:
  *   get(done, transport)  starts a GET; done(error, payload) when it ended; returns a function that clears it away, ended or not
- *   post(text, done)      sends a payload; done(error) when the server has it
+ *   post(text, done)      sends a payload; done(error, answer) when the server has it
  * An error is a text, none is ''.
  */
 function httpTransport(route, get, post) {
@@ -505,24 +481,33 @@ function httpTransport(route, get, post) {
     close: function () {
       if (over) { return; }
       over = true;
-      if (route.sid && !self.moved) { self.send('1'); }
+      if (route._sid) {
+        if (leaving && nav.sendBeacon) {
+          // The page is going: nothing else is sure to be sent.
+          nav.sendBeacon(route._url(), queue.concat('1').join(SEPARATOR));
+          queue = [];
+          posting = 0;
+        } else {
+          self.send('1');
+        }
+      }
       settle();
     },
 
-    idle: function () { return !posting; },
+    _idle: function () { return !posting; },
 
-    pause: function (done) {
+    _pause: function (done) {
       paused = done;
       settle();
     },
 
-    resume: function () {
+    _resume: function () {
       paused = 0;
       if (!abort && !over) { read(); }
     },
 
     /** Takes a packet. A noop ends a paused stream: the server sends it before an upgrade, and nothing behind it. */
-    hear: function (packet) {
+    _hear: function (packet) {
       if (self.onmessage) { self.onmessage({ data: packet }); }
       if (paused && packet == '6') { ended(''); }
     }
@@ -534,8 +519,7 @@ function httpTransport(route, get, post) {
       if (done !== ended) { return; }
       stop();
       if (error) { return lost(error); }
-      if (payload) { route.trace('<', payload); }
-      for (i = 0; i < packets.length; i++) { self.hear(packets[i]); }
+      for (i = 0; i < packets.length; i++) { self._hear(packets[i]); }
       if (paused) {
         settle();
       } else if (!over) {
@@ -552,10 +536,11 @@ function httpTransport(route, get, post) {
     if (posting || !queue.length) { return; }
     text = batch();
     posting = true;
-    route.trace('>', text);
-    post(text, function (error) {
+    post(text, function (error, answer) {
       posting = false;
-      if (error) { return lost(error); }
+      // Every server says "ok"; a page instead of it is from somebody in between.
+      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
+      route._proven();
       write();
       settle();
     });
@@ -566,8 +551,8 @@ function httpTransport(route, get, post) {
     var count = 0, size = 0;
     do {
       size += queue[count].length + 1;
-      // 9: the most that one character takes in a form (%E2%82%AC).
-    } while (++count < queue.length && (size + queue[count].length) * 9 < route.maxPayload);
+      // 9: the most bytes that one character takes in a form (%E2%82%AC).
+    } while (++count < queue.length && (size + queue[count].length) * 9 < route._maxPayload);
     return queue.splice(0, count).join(SEPARATOR);
   }
 
@@ -588,7 +573,7 @@ function httpTransport(route, get, post) {
     queue = [];
     over = true;
     stop();
-    if (tell) { tell({ reason: reason }); }
+    if (tell) { tell({ reason: reason, _error: true }); }
   }
 
   /** Clears the GET away; what it may still say is not heard. */
@@ -606,45 +591,20 @@ function httpTransport(route, get, post) {
 // ---- transports/websocket.js
 
 /*
- * WebSocket: the browser's own, one message a packet. The other transports imitate it.
+ * WebSocket: the browser's own, or the one in the option of that name; one message a packet. The other transports imitate it.
  */
 
-function nativeWebSocket() {
-  return global.WebSocket || global.MozWebSocket;  // Firefox 6-10
+function websocket(route) {
+  var Native = route._WebSocket || global.WebSocket || global.MozWebSocket,  // Firefox 6-10
+    socket = new Native(route._url().replace(/^http/, 'ws'));
+
+  socket.binaryType = 'arraybuffer';
+  // It says nothing that onclose does not; but in Node, an error that nobody hears ends the process.
+  socket.onerror = noop;
+  socket._binary = true;
+  socket._idle = function () { return !socket.bufferedAmount; };
+  return socket;
 }
-
-var websocket = {
-  usable: nativeWebSocket,
-
-  open: function (route) {
-    var Native = nativeWebSocket(), socket = new Native(route.url().replace(/^http/, 'ws')), self = {
-      binary: true,
-
-      send: function (packet) {
-        route.trace('>', packet);
-        socket.send(packet);
-      },
-
-      close: function () { socket.close(); },
-
-      idle: function () { return !socket.bufferedAmount; }
-    };
-
-    socket.binaryType = 'arraybuffer';
-    socket.onopen = function () {
-      if (self.onopen) { self.onopen(); }
-    };
-    socket.onmessage = function (event) {
-      route.trace('<', event.data);
-      if (self.onmessage) { self.onmessage(event); }
-    };
-    // onerror says nothing that onclose does not.
-    socket.onclose = function (event) {
-      if (self.onclose) { self.onclose({ reason: 'closed ' + (event.code || '') }); }
-    };
-    return self;
-  }
-};
 
 // ---- transports/polling.js
 
@@ -652,60 +612,37 @@ var websocket = {
  * XHR long-polling: the server holds each GET until it has packets.
  */
 
-/** POSTs a payload by XHR; done(error). */
+/** The POST of polling and htmlfile. */
 function postByXhr(route) {
-  return function (text, done) {
-    request(route, text, function (error, answer) {
-      // The servers differ in their "ok", but none answers with a page: that is somebody in between.
-      done(error || (/^\s*</.test(answer) ? 'HTML for an answer' : ''));
-    });
-  };
+  return function (text, done) { request(route, text, done); };
 }
 
-var polling = {
-  usable: function (route) {
-    try { return newXhr(route); } catch (noActiveX) { /* switched off by the user */ }
-  },
-
-  open: function (route) {
-    return httpTransport(route, function (done) {
-      return request(route, '', function (error, text) {
-        done(error || (text ? '' : 'empty answer'), text);
-      });
-    }, postByXhr(route));
-  }
-};
+function polling(route) {
+  return httpTransport(route, function (done) {
+    return request(route, '', function (error, text) {
+      done(error || (text ? '' : 'empty answer'), text);
+    });
+  }, postByXhr(route));
+}
 
 // ---- transports/jsonp.js
 
 /*
- * JSONP polling: each GET is a script that calls ___eio[j]("payload"); the POST is a form. Needs nothing but a DOM.
+ * JSONP polling: each GET is a script that calls ___eio[j]("payload"), Engine.IO's name; the POST is a form. Needs nothing but a DOM.
  */
 
-var jsonp = {
-  usable: function () { return doc; },
+function jsonp(route) {
+  route._params.transport = 'polling';
 
-  open: function (route) {
-    var take = noop;
-    route.params.transport = 'polling';
-    route.params.j = exposeCallback('___eio', function (payload) { take('', payload); });
-
-    return httpTransport(route, function (done) {
-      var script, cancel = afterLoad(function () {
-        script = addScript(route.url(), function () {
-          // Internet Explorer may say "loaded" a moment before it runs the script.
-          setTimeout(function () { done('script did not call'); }, 100);
-        });
+  return httpTransport(route, function (done) {
+    return nodeGet(route, 'j', '___eio', function (payload) { done('', payload); }, function () {
+      return addScript(route._url(), function () {
+        // Internet Explorer may say "loaded" a moment before it runs the script.
+        setTimeout(function () { done('script did not call'); }, 100);
       });
-      take = done;
-      return function () {
-        take = noop;  // a script that was removed may still run, and call
-        cancel();
-        discard(script);
-      };
-    }, function (text, done) { postForm(route.url(), text, done); });
-  }
-};
+    });
+  }, function (text, done) { postForm(route._url(), text, done); });
+}
 
 // ---- transports/htmlfile.js
 
@@ -715,37 +652,33 @@ var jsonp = {
  * Needs the page's own origin. Sends by POST, as polling does.
  */
 
-var htmlfile = {
-  usable: function (route) { return doc && !route.cross; },
-
-  open: function (route) {
-    var take = noop;
-    route.params.i = exposeCallback('anywire_htmlfile', function (packet) { take(packet); });
-
-    return httpTransport(route, function (done, transport) {
-      var frame, page, heard, cancel = afterLoad(function () {
-        page = activeDocument();
-        frame = addFrame('', route.url(), page);
+function htmlfile(route) {
+  if (route._cross) { throw new Error('other origin'); }
+  return httpTransport(route, function (done, transport) {
+    var frame, page, heard, clear = nodeGet(route, 'i', 'anywire_htmlfile', function (packet) {
+      heard = true;
+      tidy(frame);
+      transport._hear(packet);
+    }, function () {
+      page = activeDocument();
+      return addHidden(page || doc, '<iframe></iframe>', function (part) {
+        frame = part.firstChild;
+        frame.src = route._url();
         listen(frame, 'load', function () { done(heard ? '' : 'stream ended'); });
       });
+    });
 
-      take = function (packet) {
-        heard = true;
-        route.trace('<', packet);
-        tidy(frame);
-        transport.hear(packet);
-      };
-      return function () {
-        take = noop;
-        cancel();
+    return function () {
+      clear();
+      if (page) {
         // Internet Explorer keeps the connection of a frame that was only removed.
-        if (page) { frame.src = 'about:blank'; }
-        discard(frame);
+        frame.src = 'about:blank';
         page = 0;
-      };
-    }, postByXhr(route));
-  }
-};
+        global.CollectGarbage();
+      }
+    };
+  }, postByXhr(route));
+}
 
 /** An ActiveX document whose frames find our callbacks in their parent; undefined elsewhere. */
 function activeDocument() {
@@ -756,11 +689,6 @@ function activeDocument() {
     page.write('<html></html>');
     page.close();
     page.parentWindow.anywire_htmlfile = global.anywire_htmlfile;
-    // Without this, Internet Explorer would keep the connection when the page goes.
-    listen(global, 'unload', function () {
-      page = 0;
-      global.CollectGarbage();
-    });
   } catch (ignore) { /* every other browser */ }
   return page;
 }
@@ -769,24 +697,23 @@ function activeDocument() {
 function tidy(frame) {
   try {
     var scripts = frame.contentWindow.document.getElementsByTagName('script');
-    if (scripts.length > 1) { removeNode(scripts[scripts.length - 1]); }
+    if (scripts.length > 1) { discard(scripts[scripts.length - 1]); }
   } catch (ignore) { /* no access: it grows */ }
 }
 
 // ---- transports/registry.js
 
 /*
- * The transports, in the order in which they are tried. One line adds one.
+ * The transports, by the names that the option `transports` uses. One line adds one.
  *
- * Each says
- *   usable(route)  whether it can work in this browser and towards this server
- *   open(route)    starts one, which imitates a WebSocket: onopen(), onmessage({data}), onclose({reason}), send(packet), close(),
- *                  all of them called later, never from within open(); it may throw. Beyond that,
- *     binary         whether send takes an ArrayBuffer, a typed array or a Blob as it is
- *     idle()         whether a packet given now would go out now
- *     pause(done)    (if another transport can take over) ends reading and writing; done() when no request is under way
- *     resume()       takes pause back
- *     moved          set when another transport has taken over: close() must not close the session
+ * Each is a function of a route (where to and for whom: see newRoute in connection.js) that starts one, or throws if that is
+ * not possible in this browser or towards this server. What it returns imitates a WebSocket: onopen(), onmessage({data}),
+ * onclose({reason or code}), send(packet), close(); it calls them later, never from within the function. Beyond that,
+ *   _binary       whether send takes an ArrayBuffer, a typed array or a Blob as it is
+ *   _idle()       whether a packet given now would go out now
+ *   _pause(done)  (if another transport can take over) ends reading and writing; done() when no request is under way
+ *   _resume()     takes _pause back
+ * close() also closes the session, if the route still has its id.
  */
 var TRANSPORTS = {
   websocket: websocket,
@@ -802,88 +729,97 @@ var TRANSPORTS = {
  *
  * Opening is a race with a head start: the first transport is tried, and when it has not brought the server's handshake
  * within its head start, or has failed, the next one is tried beside it. The first that brings the handshake carries the
- * session, the others are closed. Later the session moves on to a WebSocket, if one can be had.
+ * session; the others are closed. But it is proven only when the server has answered what was sent over it: some proxies
+ * open a WebSocket and swallow its frames. One that stays silent is overtaken by the next, which sends the same again;
+ * nothing doubles by that, for before the first answer only requests to join namespaces are sent.
+ * Later the session moves on to a WebSocket, if one can be had.
  */
 
-// state -> the states that may follow. What is not in here does not happen, so late callbacks need no flags of their own.
-var MOVES = {
-  opening: /open|closed/,
-  open: /upgrading|closed/,  // upgrading: the old transport is being emptied, nothing is written
-  upgrading: /open|closed/,
-  closed: /^$/
-};
+var OPENING = 0, OPEN = 1, UPGRADING = 2, CLOSED = 3,
+  // state -> the states that may follow. What is not in here does not happen, so late callbacks need no flags of their own.
+  // In UPGRADING the old transport is being emptied and nothing is written.
+  MOVES = [/[13]/, /[23]/, /[13]/, /^$/],
+  // Milliseconds until a probe that got no answer is given up (engine.io's upgradeTimeout).
+  UPGRADE_TIMEOUT = 10000,
+  // Milliseconds beyond the server's own patience, for what is already here.
+  LATE = 1000,
+  requestCount = 0;
 
-// Milliseconds until a probe that got no answer is given up (engine.io's upgradeTimeout).
-var UPGRADE_TIMEOUT = 10000, requestCount = 0;
+/** From a transport's round trip, how long to wait for it before another one is tried beside it; both in milliseconds. */
+function headStart(ms) {
+  return Math.max(100, Math.min(3 * ms, 2000));
+}
 
 /**
- * target: where to, see parseTarget. opts: those of Manager. first: the name of the transport to begin with, because it
- * worked the last time. Events: open(), message(data), upgrade(transport), ping(), close(reason, error).
+ * target: where to, see parseTarget. opts: those of Manager. names: the transports, in the order in which to try them.
+ * delay: the head start of the first, in milliseconds. upgrade: whether the session may move to a WebSocket.
+ * The owner sets onopen(), onworks(transport's name, ms) when it is proven, onmessage(data), onping(), onclose(reason, error).
+ * Event: upgrade(transport).
  */
-function connect(target, opts, first) {
-  var names = first ? [first].concat(without(opts.transports, first)) : slice(opts.transports),
-    buffer = [],  // packets that no transport has yet
-    tried = [],   // transports that may still bring the handshake
-    errors = [],  // why the others did not
-    timer, patience, maxPayload, reading, stopProbe,
-    self = extend({
-      state: 'opening',
-
+function connect(target, opts, names, delay, upgrade) {
+  var state = OPENING,
+    buffer = [],   // packets that no transport has yet
+    doubted = [],  // those that a transport has, until it is proven; then undefined
+    tried = [],    // transports that may still bring the handshake
+    errors = [],   // the others, each 'name: why it failed'
+    hedge, heart, patience, maxPayload, reading, stopProbe, mayUpgrade,
+    self = emitter({
       /** Sends a message: a string, an ArrayBuffer, a typed array or a Blob. */
       send: function (message) {
         write(typeof message == 'string' ? '4' + message : message);
       },
 
       /** Whether a message given now would go out now. */
-      idle: function () {
-        return self.state == 'open' && !buffer.length && self.transport.idle();
+      _idle: function () {
+        return state == OPEN && !buffer.length && self.transport && self.transport._idle();
       },
 
       /** Ends the session; what was sent still goes out. */
       close: function (reason, detail) {
         if (stopProbe) { stopProbe(); }
-        if (!move('closed')) { return; }
-        clearTimeout(timer);
+        if (!move(CLOSED)) { return; }
+        clearTimeout(hedge);
+        clearTimeout(heart);
         if (self.transport) {
-          tried = [self.transport];
-          trace(self.transport.name, '!', reason || 'closed');
+          trace(self.transport, '!', reason);
+          tried.push(self.transport);
         }
         silenceAll();
-        self._fire('close', [reason || 'forced close', new Error(detail || reason || 'closed')]);
+        self.onclose(reason, new Error(detail || reason));
       }
-    }, Emitter);
+    });
 
   /** Enters a state if the table allows it from the present one; says whether it did. */
-  function move(state) {
-    var may = MOVES[self.state].test(state);
-    if (may) { self.state = state; }
+  function move(next) {
+    var may = MOVES[state].test(next);
+    if (may) { state = next; }
     return may;
   }
 
-  /** direction: '<' in, '>' out, '=' a transport starts, '!' it ends. */
-  function trace(name, direction, data) {
-    if (opts.trace) {
-      callAll([opts.trace], opts, [direction, name, typeof data == 'string' ? data : '[binary ' + (data.byteLength || data.size || 0) + ']']);
+  /** direction: '<' in, '>' out, '=' a transport starts or carries, '!' it ends. */
+  function trace(transport, direction, data) {
+    if (opts.debug) {
+      callAll([opts.debug === true ? (global.console || opts).log : opts.debug], global.console,
+        [direction, transport.name, data.charAt ? data : '[binary ' + (data.byteLength || data.size || 0) + ']']);
     }
   }
 
-  /** What a transport may know: where to go, as which session, and whom to tell the bytes. */
+  /** What a transport may know: where to go, as which session, and whom to tell that it works. */
   function newRoute(name) {
     return extend({
-      withCredentials: opts.withCredentials,
-      params: { EIO: 4, transport: name },
-      sid: self.id,
-      maxPayload: Infinity,
-      trace: function (direction, data) { trace(name, direction, data); },
+      _credentials: opts.withCredentials,
+      _WebSocket: opts.WebSocket,
+      _params: { EIO: 4, transport: name },
+      _sid: self.id,
+      _maxPayload: maxPayload,
+      _proven: noop,
 
       /** The URL of the next request; `t` keeps caches out. */
-      url: function () {
-        var params = extend(extend({}, opts.query), this.params), key, url = target.origin + opts.path + '?' + target.query;
-        params.t = (+new Date()).toString(36) + requestCount++;
-        if (this.sid) { params.sid = this.sid; }
-        for (key in params) {
-          if (hasOwn.call(params, key)) { url += '&' + encodeURIComponent(key) + '=' + encodeURIComponent(params[key]); }
-        }
+      _url: function () {
+        var params = extend(extend({}, opts.query), this._params), url = target._origin + opts.path + '?' + target._query;
+        params.t = now().toString(36) + requestCount++;
+        if (this._sid) { params.sid = this._sid; }
+        each(params, function (key, value) { url += '&' + encodeURIComponent(key) + '=' + encodeURIComponent(value); });
         return url.replace('?&', '?');
       }
     }, target);
@@ -891,110 +827,165 @@ function connect(target, opts, first) {
 
   /** A transport of that name on its way to the server, or nothing if it cannot work here. */
   function start(name) {
-    var route = newRoute(name), kind = hasOwn.call(TRANSPORTS, name) && TRANSPORTS[name], transport;
+    var route = newRoute(name), transport = { name: name };
+    trace(transport, '=', route._url());
     try {
-      if (kind && kind.usable(route)) {
-        transport = kind.open(route);
-        transport.name = name;
-        transport.route = route;
-        trace(name, '=', route.url());
-      }
+      transport = TRANSPORTS[name](route);
+      transport.name = name;
+      transport._route = route;
+      transport._began = now();
+      return transport;
     } catch (error) {
-      trace(name, '!', error.message);  // e.g. ws: from an https: page
+      // There is none, or it may not, e.g. ws: from an https: page.
+      note(transport, 'impossible, ' + error.message);
     }
-    return transport;
+  }
+
+  /** A transport is of no use, or no more. */
+  function note(transport, why) {
+    trace(transport, '!', why);
+    errors.push(transport.name + ': ' + why);
+  }
+
+  function give(transport, packet) {
+    trace(transport, '>', packet);
+    transport.send(packet);
+  }
+
+  function hear(transport, take) {
+    transport.onmessage = function (event) {
+      trace(transport, '<', event.data);
+      take(event.data);
+    };
   }
 
   /** Tries the next transport, beside those that are still being tried. */
   function next() {
-    var name, transport;
-    clearTimeout(timer);
-    while (self.state == 'opening' && !transport && names.length) {
-      name = names.shift();
-      transport = start(name);
-      if (!transport) { errors.push(name + ': not possible here'); }
-    }
+    var transport;
+    clearTimeout(hedge);
+    while (!transport && names.length) { transport = start(names.shift()); }
     if (transport) {
-      attempt(transport);
-    } else if (!tried.length) {
+      tried.push(transport);
+      transport.onclose = function (event) { fail(transport, reasonOf(event)); };
+      hear(transport, function (packet) {
+        var handshake;
+        try {
+          handshake = /^0\{/.test(packet) && parseJson(packet.slice(1));
+        } catch (ignore) { /* e.g. the log-in page of a hotel */ }
+        if (handshake && handshake.sid) {
+          opened(transport, handshake);
+        } else {
+          fail(transport, 'no handshake');
+        }
+      });
+      // Each waits longer than the one before: on a slow way they would all be on it.
+      hedge = setTimeout(next, delay);
+      delay *= 3;
+    } else if (!tried.length && !self.transport) {
       self.close('transport error', errors.join('; '));
     }
   }
 
-  function attempt(transport) {
-    function failed(event) {
-      trace(transport.name, '!', event.reason);
-      silence(transport);
-      tried = without(tried, transport);
-      errors.push(transport.name + ': ' + event.reason);
-      if (!tried.length) { next(); }
-    }
+  function reasonOf(event) {
+    return event.reason || 'closed ' + event.code;
+  }
 
-    tried.push(transport);
-    transport.onclose = failed;
-    transport.onmessage = function (event) {
-      var handshake;
-      try {
-        handshake = /^0\{/.test(event.data) && parseJson(event.data.slice(1));
-      } catch (ignore) { /* e.g. the log-in page of a hotel */ }
-      if (handshake && handshake.sid) {
-        opened(transport, handshake);
-      } else {
-        failed({ reason: 'no handshake' });
-      }
-    };
-    timer = setTimeout(next, opts.fallbackDelay);
+  /** A transport has failed before it was proven. */
+  function fail(transport, why) {
+    var newest = tried[tried.length - 1] || transport;
+    note(transport, why);
+    if (self.transport === transport) { self.transport = undefined; }
+    tried = without(tried, transport);
+    silence(transport);
+    if (newest === transport) { next(); }
   }
 
   function opened(transport, handshake) {
+    var overtaken = self.transport, i;
     tried = without(tried, transport);
+    // Those that were slower come after it, should it prove to be deaf.
+    for (i = 0; i < tried.length; i++) { names.unshift(tried[i].name); }
     silenceAll();
-    move('open');
     self.id = handshake.sid;
-    patience = handshake.pingInterval + handshake.pingTimeout || 45000;
-    maxPayload = handshake.maxPayload || Infinity;
+    patience = handshake.pingInterval + handshake.pingTimeout ;
+    maxPayload = handshake.maxPayload;
+    mayUpgrade = upgrade && transport._pause && /websocket/.test(handshake.upgrades);
+    buffer = doubted.concat(buffer);
+    doubted = [];
+    delay = headStart(now() - transport._began);
+    transport._route._proven = prove;
     carry(transport);
+    if (overtaken) {
+      note(overtaken, 'no answer');
+      silence(overtaken);
+    }
+    clearTimeout(hedge);
     alive();
-    self._fire('open');
+    if (move(OPEN)) { self.onopen(); }
     flush();
-    if (opts.upgrade && transport.pause && /websocket/.test(handshake.upgrades) && /websocket/.test(opts.transports)) { probe('websocket'); }
   }
 
   /** Makes transport the one that carries the session. */
   function carry(transport) {
     self.transport = transport;
-    transport.route.sid = self.id;
-    transport.route.maxPayload = maxPayload;
-    transport.onmessage = function (event) { receive(event.data); };
-    transport.onclose = function (event) { self.close('transport close', transport.name + ': ' + event.reason); };
+    transport._route._sid = self.id;
+    transport._route._maxPayload = maxPayload;
+    hear(transport, receive);
+    transport.onclose = function (event) {
+      if (doubted) {
+        fail(transport, reasonOf(event));
+      } else {
+        self.close(event._error ? 'transport error' : 'transport close', reasonOf(event));
+      }
+    };
+    trace(transport, '=', 'carries');
+  }
+
+  /** Nothing came back yet. A CONNECT to a namespace that nobody has is refused at once, however long the page's own takes. */
+  function doubt() {
+    give(self.transport, '40/!,');
+    hedge = setTimeout(next, delay);
+  }
+
+  /** The server has answered: the transport works both ways. */
+  function prove() {
+    if (!doubted) { return; }
+    doubted = undefined;
+    clearTimeout(hedge);
+    silenceAll();
+    self.onworks(self.transport.name, now() - self.transport._began);
+    if (mayUpgrade && !/websocket/.test(errors)) { probe(); }
   }
 
   function receive(packet) {
     var type = packet.charAt && packet.charAt(0);
-    if (self.state == 'closed') { return; }
     alive();
+    prove();
     if (type == 'b') {
       try {
         packet = textToBinary(packet);
         type = undefined;
       } catch (notBase64) { /* then it is no packet at all */ }
     }
-    if (type == '4' || type === undefined) {
-      self._fire('message', [type ? packet.slice(1) : packet]);
-    } else if (type == '2') {
+    if (type == 4 || type === undefined) {
+      self.onmessage(type ? packet.slice(1) : packet);
+    } else if (type == 2) {
       write('3' + packet.slice(1));
-      self._fire('ping');
-    } else if (type == '1') {
+      self.onping();
+    } else if (type == 1) {
       self.close('transport close', 'closed by the server');
-    } else if (type != '6') {
+    } else if (type != 6) {
       self.close('parse error');
     }
   }
 
   /** Something came: the server has its whole interval and timeout again. */
   function alive() {
-    clearTimeout(timer);
-    timer = setTimeout(function () { self.close('ping timeout'); }, patience);
+    clearTimeout(heart);
+    heart = setTimeout(function () {
+      // After sleep the timers come first, and what the network has brought meanwhile after them.
+      heart = setTimeout(function () { self.close('ping timeout'); }, LATE);
+    }, patience);
   }
 
   function write(packet) {
@@ -1003,11 +994,12 @@ function connect(target, opts, first) {
   }
 
   function flush() {
-    while (self.state == 'open' && buffer.length && !reading) {
-      if (isBlob(buffer[0]) && !self.transport.binary) {
+    while (state == OPEN && buffer.length && !reading && self.transport) {
+      if (buffer[0].size >= 0 && !self.transport._binary) {
         readBlob();
       } else {
-        self.transport.send(buffer.shift());
+        if (doubted && doubted.push(buffer[0]) == 1) { hedge = setTimeout(doubt, delay); }
+        give(self.transport, buffer.shift());
       }
     }
   }
@@ -1024,41 +1016,44 @@ function connect(target, opts, first) {
   }
 
   /**
-   * Moves the session to another transport (engine.io-protocol, "Upgrade"): 2probe and 3probe show that it carries both
+   * Moves the session to a WebSocket (engine.io-protocol, "Upgrade"): 2probe and 3probe show that it carries both
    * ways; the old transport is emptied; 5 tells the server. Until the 5 the old one can go on as if nothing had been.
    */
-  function probe(name) {
-    var old = self.transport, fresh = self.state == 'open' && start(name), limit;
+  function probe() {
+    var old = self.transport, fresh = start('websocket'), limit;
 
-    function failed() {
+    function stop() {
       clearTimeout(limit);
       stopProbe = 0;
-      silence(fresh);
-      if (self.state == 'upgrading') {
-        move('open');
-        old.resume();
-        flush();
-      }
     }
 
     if (!fresh) { return; }
-    stopProbe = fresh.onclose = failed;
-    limit = setTimeout(failed, UPGRADE_TIMEOUT);
-    fresh.onopen = function () { fresh.send('2probe'); };
-    fresh.onmessage = function (event) {
-      if (event.data != '3probe' || !move('upgrading')) { return failed(); }
-      old.pause(function () {
-        clearTimeout(limit);
-        stopProbe = 0;
+    stopProbe = fresh.onclose = function () {
+      stop();
+      trace(fresh, '!', 'no upgrade');
+      silence(fresh);
+      if (move(OPEN)) {
+        old._resume();
+        flush();
+      }
+    };
+    limit = setTimeout(stopProbe, UPGRADE_TIMEOUT);
+    fresh.onopen = function () { give(fresh, '2probe'); };
+    hear(fresh, function (packet) {
+      var ms = now() - fresh._began;
+      if (packet != '3probe' || !move(UPGRADING)) { return stopProbe(); }
+      old._pause(function () {
+        stop();
         carry(fresh);
-        fresh.send('5');
-        old.moved = true;
+        give(fresh, '5');
+        old._route._sid = '';  // its end is not the session's
         silence(old);
-        move('open');
+        move(OPEN);
+        self.onworks('websocket', ms);
         self._fire('upgrade', [fresh]);
         flush();
       });
-    };
+    });
   }
 
   /** Closes a transport and hears no more of it. */
@@ -1073,129 +1068,170 @@ function connect(target, opts, first) {
   }
 
   // Not at once: the owner has yet to listen.
-  timer = setTimeout(next, 0);
+  hedge = setTimeout(next, 0);
+  if (opts.timeout) { heart = setTimeout(function () { self.close('timeout'); }, opts.timeout); }
   return self;
 }
 
-// ---- client.js
+// ---- manager.js
 
 /*
- * Manager: a connection that comes back. Socket: one namespace on it.
+ * Manager: a connection that comes back, with the transport that works.
  */
 
 var DEFAULTS = {
     path: '/socket.io/',
     transports: ['websocket', 'polling', 'htmlfile', 'jsonp'],
     upgrade: true,
-    fallbackDelay: 3000,
+    fallbackDelay: 300,
+    remember: true,
     timeout: 20000,
     autoConnect: true,
     reconnection: true,
-    reconnectionAttempts: Infinity,
     reconnectionDelay: 1000,
     reconnectionDelayMax: 5000,
-    randomizationFactor: 0.5
+    randomizationFactor: 0.5,
+    maxBuffer: 1000
   },
-  managers = {},
-  sleepers = [];  // the attempts to reconnect that wait for their time
+  // What Socket.IO 0.9 called the options.
+  OLD_NAMES = {
+    resource: 'path',
+    'connect timeout': 'timeout',
+    'auto connect': 'autoConnect',
+    reconnect: 'reconnection',
+    'max reconnection attempts': 'reconnectionAttempts',
+    'reconnection delay': 'reconnectionDelay',
+    'reconnection limit': 'reconnectionDelayMax',
+    'force new connection': 'forceNew'
+  },
+  // A transport that three times in a row died within two minutes (in milliseconds) is tried last.
+  SHORT_LIFE = 120000, MOST_DEATHS = 3,
+  hearers = [],  // functions that are told what happens to the page
+  leaving;       // whether the page is on its way out
 
-// The network is back: no need to wait.
-listen(global, 'online', function () { callAll(sleepers); });
-
-/**
- * Where an address points: {origin, cross, sameScheme, path, query}. What it leaves out comes from the page.
- * "//host", "/namespace" and "host:port" are understood, and ws: stands for http:.
- */
-function parseTarget(url) {
-  var page = global.location || {},
-    scheme = page.protocol == 'https:' ? 'https://' : 'http://',
-    here = scheme + (page.host || 'localhost'),
-    parts, origin;
-
-  url = (url || '/').replace(/^(?=\/(?!\/))/, here).replace(/^(?:\/\/)?(?!\w+:\/\/)/, scheme);
-  parts = /^(?:http|ws)(s?:\/\/[^\/?#]+)([^?#]*)\??([^#]*)/i.exec(url);
-  if (!parts) { throw new Error('not a web address: ' + url); }
-  origin = ('http' + parts[1]).toLowerCase();
-  return {
-    origin: origin,
-    cross: origin != here,
-    sameScheme: !origin.search(page.protocol),
-    path: parts[2] || '/',
-    query: parts[3]
-  };
+/** The options under their names of today, over the defaults. */
+function withDefaults(options) {
+  var opts = extend(extend({}, DEFAULTS), options);
+  each(OLD_NAMES, function (old, name) {
+    if (has(opts, old)) { opts[name] = opts[old]; }
+  });
+  // xhr-polling, jsonp-polling
+  opts.transports = opts.transports.join().replace(/xhr-|-polling/g, '').split(',');
+  opts.path = ('/' + opts.path + '/').replace(/\/+/g, '/');
+  return opts;
 }
+
+/** Tells all managers what happens to the page. */
+function onPage(event) {
+  leaving = /hide|unload/.test(event.type);
+  callAll(slice(hearers), 0, [event.type]);
+}
+
+listen(global, 'online', onPage);
+listen(global, 'offline', onPage);
+listen(global, 'pageshow', onPage);
+// A listener of unload would keep a page out of the cache that its "back" button reads.
+listen(global, 'onpagehide' in global ? 'pagehide' : 'unload', onPage);
 
 /**
  * Manager events: open, close(reason, error), error(error), ping, reconnect_attempt(n), reconnect_error(error),
  * reconnect_failed, reconnect(n).
  */
 function Manager(url, options) {
-  var self = extend(this, Emitter), opts, target, engine, wanted, timer, works, attempts = 0;
+  var self = emitter(this), opts, target, key, engine, timer, wanted, busy, works, shy, began,
+    attempts = 0, deaths = 0;
 
-  if (url && typeof url == 'object') { options = url; url = ''; }
-  self.opts = opts = extend(extend({}, DEFAULTS), options);
-  opts.path = opts.path.replace(/\/*$/, '/');
+  if (url && !url.charAt) { return new Manager('', url); }
+  self.opts = opts = withDefaults(options);
   target = parseTarget(url);
+  if (typeof opts.query == 'string') {
+    target._query += '&' + opts.query;
+    opts.query = {};
+  }
+  key = ('anywire' + target._origin + opts.path).replace(/\W+/g, '_');
+  works = opts.remember && recall(key) || [];  // [name, milliseconds] of the transport that worked the last time
   self.nsps = {};
-  self.state = 'closed';  // or 'opening' or 'open'
+  self.connected = false;
+
+  /** Whether the connection is to be there, and so the page to be listened to. */
+  function want(yes) {
+    wanted = yes;
+    hearers = without(hearers, hear);
+    if (yes) { hearers.push(hear); }
+  }
 
   /** Opens the connection unless it is open or about to be; done(error) when that is decided. */
   self.open = self.connect = function (done) {
-    var reader = packetReader(), limit;
-    wanted = true;
-    if (self.state != 'closed') { return self; }
+    var reader = packetReader();
+    want(true);
+    if (busy) { return self; }
     wake();
-    self.state = 'opening';
-    engine = self.engine = connect(target, opts, works);
+    busy = true;
+    engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank), works[1] ? headStart(works[1]) : opts.fallbackDelay,
+      opts.upgrade && shy != 'websocket' && /websocket/.test(opts.transports));
 
-    engine.on('open', function () {
-      clearTimeout(limit);
-      self.state = 'open';
-      works = engine.transport.name;
+    engine.onopen = function () {
+      began = now();
+      self.connected = true;
       self._fire('open');
-      each(function (socket) { socket._join(); });
+      tell(function (socket) { socket._join(); });
       if (done) { done(); }
-    }).on('upgrade', function (transport) {
-      works = transport.name;
-    }).on('ping', function () {
-      self._fire('ping');
-    }).on('message', function (message) {
-      deliver(reader, message);
-    }).on('close', function (reason, error) {
-      var opened = self.state == 'open';
-      clearTimeout(limit);
-      self.state = 'closed';
-      if (opened) {
-        self._fire('close', [reason, error]);
-        each(function (socket) { socket._closed(reason, error); });
-      } else {
-        works = '';
-        if (wanted) {
-          self._fire('error', [error]);
-          each(function (socket) { socket._fire('connect_error', [error]); });
-        }
-        if (done) { done(error); }
+    };
+
+    engine.onworks = function (name, ms) {
+      attempts = 0;
+      works = [name, ms];
+      if (opts.remember) { remember(key, works); }
+    };
+
+    engine.onping = function () { self._fire('ping'); };
+
+    engine.onmessage = function (message) {
+      try {
+        message = reader(message);
+      } catch (error) {
+        return engine.close('parse error', error.message);
       }
+      if (message && has(self.nsps, message.nsp)) { self.nsps[message.nsp]._packet(message); }
+    };
+
+    engine.onclose = function (reason, error) {
+      var opened = self.connected;
+      self.connected = busy = false;
+      if (opened) {
+        count(reason);
+        self._fire('close', [reason, error]);
+      } else {
+        works = [];
+        self._fire('error', [error]);
+      }
+      tell(function (socket) { socket._closed(reason, error); });
+      if (!opened && done) { done(error); }
       again();
-    });
-    if (opts.timeout) {
-      limit = setTimeout(function () { engine.close('timeout'); }, opts.timeout);
-    }
+    };
     return self;
   };
 
-  function deliver(reader, message) {
-    var packet;
-    try {
-      packet = reader(message);
-    } catch (error) { engine.close('parse error', error.message); }
-    if (packet && hasOwn.call(self.nsps, packet.nsp)) { self.nsps[packet.nsp]._packet(packet); }
+  /** Sorts the names of the transports: the one that worked to the front, the shy one to the back. (Engines sort so few stably.) */
+  function byRank(a, b) {
+    function rank(name) { return name == shy ? 1 : name == works[0] ? -1 : 0; }
+    return rank(a) - rank(b);
   }
 
-  /** Calls fn with every socket that wants to be connected. */
-  function each(fn) {
-    for (var nsp in self.nsps) {
-      if (self.nsps[nsp].active) { fn(self.nsps[nsp]); }
+  /** Calls fn with every socket that is to be connected. */
+  function tell(fn) {
+    each(self.nsps, function (nsp, socket) {
+      if (socket.active) { fn(socket); }
+    });
+  }
+
+  /** Takes note of a transport's death: one that keeps dying is tried last from now on, and not upgraded to. */
+  function count(reason) {
+    deaths = /^[tp]/.test(reason) && now() - began < SHORT_LIFE ? deaths + 1 : 0;
+    if (deaths >= MOST_DEATHS) {
+      shy = works[0];
+      deaths = 0;
+      works = [];
     }
   }
 
@@ -1203,18 +1239,21 @@ function Manager(url, options) {
   function wake() {
     clearTimeout(timer);
     timer = 0;
-    sleepers = without(sleepers, retry);
+  }
+
+  /** Whether attempts are of no use before the page hears otherwise. This machine itself is there without a network, too. */
+  function isOffline() {
+    return leaving || nav.onLine === false && !/\/\/(?:localhost|127\.|\[::1)/.test(target._origin);
   }
 
   /** Waits for the next attempt. */
   function again() {
-    if (timer || !wanted || !opts.reconnection || self.state != 'closed') { return; }
-    if (attempts < opts.reconnectionAttempts) {
-      timer = setTimeout(retry, backoff(attempts, opts.reconnectionDelay, opts.reconnectionDelayMax, opts.randomizationFactor, Math.random()));
-      sleepers.push(retry);
-    } else {
+    if (timer || !wanted || !opts.reconnection || busy || isOffline()) { return; }
+    if (attempts >= opts.reconnectionAttempts) {
       attempts = 0;
       self._fire('reconnect_failed');
+    } else {
+      timer = setTimeout(retry, backoff(attempts, opts.reconnectionDelay, opts.reconnectionDelayMax, opts.randomizationFactor, Math.random()));
     }
   }
 
@@ -1225,7 +1264,6 @@ function Manager(url, options) {
     if (wanted) {
       self.open(function (error) {
         if (!error) {
-          attempts = 0;
           self._fire('reconnect', [number]);
         } else if (wanted) {
           self._fire('reconnect_error', [error]);
@@ -1234,49 +1272,51 @@ function Manager(url, options) {
     }
   }
 
-  /** Whether the next attempt has its time already. */
-  self._waits = function () { return timer; };
-
-  /** The Socket of a namespace; the same one each time. */
-  self.socket = function (nsp, options) {
-    if (!hasOwn.call(self.nsps, nsp)) { self.nsps[nsp] = new Socket(self, nsp, options || opts); }
-    return self.nsps[nsp];
-  };
-
-  /** Uses only these transports from now on (a name or a list), and reconnects with them at once. */
-  self.setTransport = function (names) {
-    opts.transports = [].concat(names);
-    works = '';
-    if (wanted) {
-      wanted = false;
-      if (engine) { engine.close('transport change'); }
-      wanted = true;
+  /** Hears of what happens to the page. */
+  function hear(what) {
+    if (leaving || isOffline()) {
+      wake();
+      engine.close('transport close', what);
+    } else if (!busy && opts.reconnection) {
+      // The network or the page is back: no need to wait.
       retry();
     }
-    return self;
+  }
+
+  /** The Socket of a namespace, the same one each time; connecting unless autoConnect is false. */
+  self.socket = function (nsp, options) {
+    if (!has(self.nsps, nsp)) { self.nsps[nsp] = new Socket(self, nsp, options || opts); }
+    return opts.autoConnect ? self.nsps[nsp].open() : self.nsps[nsp];
   };
 
   /** Closes the connection of all sockets, and does not come back by itself. */
   self.close = self.disconnect = function () {
-    wanted = false;
+    want(false);
     wake();
-    if (engine) { engine.close(); }
+    if (engine) { engine.close('forced close'); }
     return self;
   };
 
   if (opts.autoConnect) { self.open(); }
 }
 
+// ---- socket.js
+
+/*
+ * Socket: one namespace on a Manager's connection.
+ */
+
 /** Events: connect(), disconnect(reason, error), connect_error(error with message and data), and those of the server. */
 function Socket(manager, nsp, opts) {
-  var self = extend(this, Emitter),
+  var self = emitter(this),
     acks = {}, ackCount = 0,
     outgoing = [],  // messages of events that wait for the namespace
     incoming = [],  // events that the server sent before its answer to CONNECT (those missed, when it recovers a session)
     watchers = [],
     pid, offset;
 
-  self.io = manager;
+  self.io = self.socket = manager;  // `socket` and `json` are 0.9's
+  self.json = self;
   self.nsp = nsp;
   self.auth = opts.auth;
   self.active = self.recovered = false;
@@ -1287,10 +1327,10 @@ function Socket(manager, nsp, opts) {
     self.disconnected = !yes;
   }
 
-  /** An object that inherits everything from this socket, live, but has flags of its own. */
-  function flagged(flags) {
+  /** An object that inherits everything from base, live, but has flags of its own. */
+  function flagged(base, flags) {
     function Flagged() {}
-    Flagged.prototype = self;
+    Flagged.prototype = base;
     return extend(new Flagged(), flags);
   }
 
@@ -1301,9 +1341,9 @@ function Socket(manager, nsp, opts) {
   self.open = self.connect = function () {
     if (!self.active) {
       self.active = true;
-      if (manager.state == 'open') {
+      if (manager.connected) {
         self._join();
-      } else if (!manager._waits()) {
+      } else {
         manager.open();
       }
     }
@@ -1316,7 +1356,7 @@ function Socket(manager, nsp, opts) {
 
     function join(data) {
       // An answer that comes late must not join on the next connection, which asks again.
-      if (engine === manager.engine && manager.state == 'open' && self.active) {
+      if (engine === manager.engine && manager.connected && self.active) {
         send(encodePacket(CONNECT, nsp, undefined, pid ? extend({ pid: pid, offset: offset }, data) : data || undefined));
       }
     }
@@ -1334,11 +1374,12 @@ function Socket(manager, nsp, opts) {
       id = ack ? ackCount++ : undefined, messages;
     if (RESERVED.test(name)) { throw new Error('"' + name + '" is a reserved event name'); }
     messages = encodePacket(EVENT, nsp, id, args);
-    if (ack) { acks[id] = flags._timeout === undefined ? ack : timed(id, ack, messages, flags._timeout); }
+    messages._ack = id;
+    if (ack) { acks[id] = ack._node || flags._timeout !== undefined ? timed(messages, ack, flags._timeout) : ack; }
     if (self.connected) {
-      if (!flags._volatile || manager.engine.idle()) { send(messages); }
-    } else if (!flags._volatile) {
-      outgoing.push(messages);
+      if (!flags._volatile || manager.engine._idle()) { send(messages); }
+    } else if (!flags._volatile && outgoing.push(messages) > opts.maxBuffer) {
+      lose(outgoing[0], 'buffer is full');
     }
     return self;
   };
@@ -1348,39 +1389,49 @@ function Socket(manager, nsp, opts) {
   };
 
   /** ack in node's style: (error) after ms or a disconnect, else (null, answer...). */
-  function timed(id, ack, messages, ms) {
-    var timer = setTimeout(function () {
-      outgoing = without(outgoing, messages);
-      answer._fail(new Error('operation has timed out'));
-    }, ms);
+  function timed(messages, ack, ms) {
+    var timer = ms === undefined ? 0 : setTimeout(function () { lose(messages, 'operation has timed out'); }, ms);
 
     function answer() {
       clearTimeout(timer);
       ack.apply(self, [null].concat(slice(arguments)));
     }
 
-    answer._fail = function (error) {
+    answer._fail = function (why) {
       clearTimeout(timer);
-      delete acks[id];
-      callAll([ack], self, [error]);
+      callAll([ack], self, [new Error(why)]);
     };
     return answer;
   }
 
+  /** Forgets an event and its ack, which is told why if it takes an error. */
+  function lose(messages, why) {
+    var ack = acks[messages._ack];
+    outgoing = without(outgoing, messages);
+    delete acks[messages._ack];
+    if (ack && ack._fail) { ack._fail(why); }
+  }
+
   /** socket.timeout(ms).emit(name, ..., function (error, answer) {}) */
-  self.timeout = function (ms) { return flagged({ _timeout: ms }); };
+  self.timeout = function (ms) {
+    return flagged(this, { _timeout: ms });
+  };
 
   /** socket.volatile.emit(...): lost, not kept, unless it can go at once. Quoted, for the word is reserved in ES3. */
-  self['volatile'] = flagged({ _volatile: true });
+  self['volatile'] = flagged(self, { _volatile: true });
+
+  /** Whether to compress is the server's choice. */
+  self.compress = function () { return this; };
 
   /** A Promise of the answer, in browsers that have it. */
   self.emitWithAck = function () {
     var flags = this, args = slice(arguments);
     return new global.Promise(function (resolve, reject) {
-      args.push(flags._timeout === undefined ? resolve : function (error, answer) {
+      function settle(error, answer) {
         if (error) { reject(error); } else { resolve(answer); }
-      });
-      self.emit.apply(flags, args);
+      }
+      settle._node = true;
+      self.emit.apply(flags, args.concat(settle));
     });
   };
 
@@ -1399,7 +1450,7 @@ function Socket(manager, nsp, opts) {
     var type = packet.type, data = packet.data, ack, error;
     if (!self.active) { return; }
     if (type == EVENT) {
-      if (packet.id !== undefined) { data.push(answerer(packet.id)); }
+      if (packet.id >= 0) { data.push(answerer(packet.id)); }
       if (self.connected) { event(data); } else { incoming.push(data); }
     } else if (type == ACK) {
       ack = acks[packet.id];
@@ -1410,7 +1461,7 @@ function Socket(manager, nsp, opts) {
     } else if (type == CONNECT && data && data.sid) {
       joined(data);
     } else {
-      data = data || 'no sid: the server speaks Socket.IO 2';
+      data = data || 'a Socket.IO 2 server';
       error = new Error(data.message || data);
       error.data = data.data;
       leave();
@@ -1421,8 +1472,8 @@ function Socket(manager, nsp, opts) {
   /** The function that answers the server's event of that id, once. */
   function answerer(id) {
     return function () {
-      if (id !== undefined && self.connected) { send(encodePacket(ACK, nsp, id, slice(arguments))); }
-      id = undefined;
+      if (id >= 0 && self.connected) { send(encodePacket(ACK, nsp, id, slice(arguments))); }
+      id = -1;
     };
   }
 
@@ -1446,27 +1497,30 @@ function Socket(manager, nsp, opts) {
     self._fire('connect');
   }
 
-  /** The connection is gone; what was sent and not answered will not be. */
+  /** The connection is gone, and with it the answers that are due; or it could not be had. */
   self._closed = function (reason, error) {
-    var lost = acks, id;
-    if (!self.connected) { return; }
-    connected(false);
-    self.id = undefined;
-    acks = {};
-    for (id in lost) {
-      if (lost[id]._fail) { lost[id]._fail(new Error('socket has been disconnected')); }
+    var lost = acks;
+    if (self.connected) {
+      connected(false);
+      self.id = undefined;
+      acks = {};
+      each(lost, function (id, ack) {
+        if (ack._fail) { ack._fail('socket has been disconnected'); }
+      });
+      self._fire('disconnect', [reason, error]);
+    } else {
+      self._fire('connect_error', [error]);
     }
-    self._fire('disconnect', [reason, error]);
   };
 
   /** No longer wants to be connected; the last socket takes the connection with it. */
   function leave(reason) {
-    var others = 0, key;
+    var others = 0;
     self.active = false;
     incoming = [];
-    for (key in manager.nsps) { others += manager.nsps[key].active; }
+    each(manager.nsps, function (key, socket) { others += socket.active; });
     if (!others) { manager.close(); }
-    if (reason) { self._closed(reason); }
+    if (reason && self.connected) { self._closed(reason); }
   }
 
   /** Leaves the namespace. */
@@ -1477,33 +1531,51 @@ function Socket(manager, nsp, opts) {
   };
 }
 
+// ---- client.js
+
+/*
+ * The way in: io(url, options), as a global of a page or by CommonJS.
+ */
+
+var managers = {};
+
+/**
+ * Where an address points: {_origin, _cross, _path, _query}. What it leaves out comes from the page.
+ * "//host", "/namespace" and "host:port" are understood, and ws: stands for http:.
+ */
+function parseTarget(url) {
+  var page = global.location || {},
+    parts = /^((?:http|ws)s?:)?(?:\/\/)?([^\/?#]*)([^?#]*)\??([^#]*)/i.exec(url || '/'),
+    scheme = /s:$/i.test(parts[1] || page.protocol) ? 'https://' : 'http://',
+    host = (parts[2] || page.host || 'localhost').toLowerCase();
+
+  return {
+    _origin: scheme + host,
+    _cross: host != page.host || scheme != page.protocol + '//',
+    _path: parts[3] || '/',
+    _query: parts[4]
+  };
+}
+
 /**
  * The Socket of the namespace that url's path names ("https://host/chat?token=1" -> "/chat"), connecting unless
  * opts.autoConnect is false. Namespaces of one server share a connection, except with opts.forceNew or multiplex: false.
  */
-function io(url, opts) {
-  var target, key, manager, socket;
-  if (url && typeof url == 'object') { opts = url; url = ''; }
-  opts = opts || {};
+function io(url, options) {
+  var opts, target, key, manager;
+  if (url && !url.charAt) { return io('', url); }
+  opts = withDefaults(options);
   target = parseTarget(url);
-  key = target.origin + (opts.path || '');
+  key = target._origin + opts.path;
   manager = managers[key];
-  if (opts.forceNew || opts.multiplex === false || !manager || hasOwn.call(manager.nsps, target.path)) {
-    manager = new Manager(url, extend(extend({}, opts), { autoConnect: false }));
+  if (opts.forceNew || opts.multiplex === false || !manager || has(manager.nsps, target._path)) {
+    manager = new Manager(url, opts);
     managers[key] = managers[key] || manager;
   }
-  socket = manager.socket(target.path, opts);
-  if (opts.autoConnect !== false) { socket.open(); }
-  return socket;
+  return manager.socket(target._path, opts);
 }
 
 extend(io, { io: io, connect: io, Manager: Manager, Socket: Socket, protocol: 5 });
-
-// ---- main.js
-
-/*
- * The way out: CommonJS, or the globals `io` and `anywire`.
- */
 
 if (typeof module == 'object' && module.exports) {
   module.exports = io;

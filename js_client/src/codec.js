@@ -13,13 +13,9 @@ function classOf(value) {
   return {}.toString.call(value).slice(8, -1);
 }
 
-function isBlob(value) {
-  return /^(?:Blob|File)$/.test(classOf(value));
-}
-
 /** ArrayBuffer, typed array, DataView, Blob or File; Node's Buffer is a Uint8Array. */
 function isBinary(value) {
-  return /Buffer$|.Array$|^DataView$/.test(classOf(value)) || isBlob(value);
+  return /Buffer$|.Array$|^(?:DataView|Blob|File)$/.test(classOf(value));
 }
 
 /** 'b' + base64 of an ArrayBuffer or a view of one: binary on a carrier of text (engine.io-protocol, "HTTP long-polling"). */
@@ -62,15 +58,12 @@ function encodePacket(type, nsp, id, data) {
 
 /** Puts attachments back into data; throws if a placeholder names none. */
 function restore(data, attachments) {
-  var key;
   if (data && typeof data == 'object') {
     if (data['_placeholder'] === true) {
-      if (typeof data.num != 'number' || !(data.num in attachments)) { throw invalid(); }
+      if (!(+data.num in attachments)) { throw invalid(); }
       return attachments[data.num];
     }
-    for (key in data) {
-      if (hasOwn.call(data, key)) { data[key] = restore(data[key], attachments); }
-    }
+    each(data, function (key, value) { data[key] = restore(value, attachments); });
   }
   return data;
 }
@@ -79,7 +72,7 @@ function invalid() {
   return new Error('invalid packet');
 }
 
-/** Reads one text message; throws an Error if it is not a packet. `need` is the number of attachments that follow. */
+/** Reads one text message; throws an Error if it is not a packet. `id` is NaN if there is none. `_need` is the number of attachments that follow. */
 function decodePacket(text) {
   // Internet Explorer 6-8 give '' for a group that took no part, others undefined.
   var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*)(?:,|$))?(\d+)?([\s\S]*)$/.exec(text) || [],
@@ -91,7 +84,7 @@ function decodePacket(text) {
       (type == EVENT && (!/^(?:number|string)$/.test(typeof data[0]) || RESERVED.test(data[0])))) {
     throw invalid();
   }
-  return { type: +type, nsp: match[4] || '/', id: match[5] ? +match[5] : undefined, data: data, need: match[3] || 0 };
+  return { type: +type, nsp: match[4] || '/', id: parseInt(match[5], 10), data: data, _need: match[3] || 0 };
 }
 
 /** Returns a function that takes messages in order and returns a packet as soon as one is whole; it throws on any other. */
@@ -106,7 +99,7 @@ function packetReader() {
     } else {
       attachments.push(message);
     }
-    waiting = attachments.length < packet.need && packet;
+    waiting = attachments.length < packet._need && packet;
     if (waiting) { return; }
     packet.data = restore(packet.data, attachments);
     return packet;

@@ -3,88 +3,97 @@
  *
  * Opening is a race with a head start: the first transport is tried, and when it has not brought the server's handshake
  * within its head start, or has failed, the next one is tried beside it. The first that brings the handshake carries the
- * session, the others are closed. Later the session moves on to a WebSocket, if one can be had.
+ * session; the others are closed. But it is proven only when the server has answered what was sent over it: some proxies
+ * open a WebSocket and swallow its frames. One that stays silent is overtaken by the next, which sends the same again;
+ * nothing doubles by that, for before the first answer only requests to join namespaces are sent.
+ * Later the session moves on to a WebSocket, if one can be had.
  */
 
-// state -> the states that may follow. What is not in here does not happen, so late callbacks need no flags of their own.
-var MOVES = {
-  opening: /open|closed/,
-  open: /upgrading|closed/,  // upgrading: the old transport is being emptied, nothing is written
-  upgrading: /open|closed/,
-  closed: /^$/
-};
+var OPENING = 0, OPEN = 1, UPGRADING = 2, CLOSED = 3,
+  // state -> the states that may follow. What is not in here does not happen, so late callbacks need no flags of their own.
+  // In UPGRADING the old transport is being emptied and nothing is written.
+  MOVES = [/[13]/, /[23]/, /[13]/, /^$/],
+  // Milliseconds until a probe that got no answer is given up (engine.io's upgradeTimeout).
+  UPGRADE_TIMEOUT = 10000,
+  // Milliseconds beyond the server's own patience, for what is already here.
+  LATE = 1000,
+  requestCount = 0;
 
-// Milliseconds until a probe that got no answer is given up (engine.io's upgradeTimeout).
-var UPGRADE_TIMEOUT = 10000, requestCount = 0;
+/** From a transport's round trip, how long to wait for it before another one is tried beside it; both in milliseconds. */
+function headStart(ms) {
+  return Math.max(100, Math.min(3 * ms, 2000));
+}
 
 /**
- * target: where to, see parseTarget. opts: those of Manager. first: the name of the transport to begin with, because it
- * worked the last time. Events: open(), message(data), upgrade(transport), ping(), close(reason, error).
+ * target: where to, see parseTarget. opts: those of Manager. names: the transports, in the order in which to try them.
+ * delay: the head start of the first, in milliseconds. upgrade: whether the session may move to a WebSocket.
+ * The owner sets onopen(), onworks(transport's name, ms) when it is proven, onmessage(data), onping(), onclose(reason, error).
+ * Event: upgrade(transport).
  */
-function connect(target, opts, first) {
-  var names = first ? [first].concat(without(opts.transports, first)) : slice(opts.transports),
-    buffer = [],  // packets that no transport has yet
-    tried = [],   // transports that may still bring the handshake
-    errors = [],  // why the others did not
-    timer, patience, maxPayload, reading, stopProbe,
-    self = extend({
-      state: 'opening',
-
+function connect(target, opts, names, delay, upgrade) {
+  var state = OPENING,
+    buffer = [],   // packets that no transport has yet
+    doubted = [],  // those that a transport has, until it is proven; then undefined
+    tried = [],    // transports that may still bring the handshake
+    errors = [],   // the others, each 'name: why it failed'
+    hedge, heart, patience, maxPayload, reading, stopProbe, mayUpgrade,
+    self = emitter({
       /** Sends a message: a string, an ArrayBuffer, a typed array or a Blob. */
       send: function (message) {
         write(typeof message == 'string' ? '4' + message : message);
       },
 
       /** Whether a message given now would go out now. */
-      idle: function () {
-        return self.state == 'open' && !buffer.length && self.transport.idle();
+      _idle: function () {
+        return state == OPEN && !buffer.length && self.transport && self.transport._idle();
       },
 
       /** Ends the session; what was sent still goes out. */
       close: function (reason, detail) {
         if (stopProbe) { stopProbe(); }
-        if (!move('closed')) { return; }
-        clearTimeout(timer);
+        if (!move(CLOSED)) { return; }
+        clearTimeout(hedge);
+        clearTimeout(heart);
         if (self.transport) {
-          tried = [self.transport];
-          trace(self.transport.name, '!', reason || 'closed');
+          trace(self.transport, '!', reason);
+          tried.push(self.transport);
         }
         silenceAll();
-        self._fire('close', [reason || 'forced close', new Error(detail || reason || 'closed')]);
+        self.onclose(reason, new Error(detail || reason));
       }
-    }, Emitter);
+    });
 
   /** Enters a state if the table allows it from the present one; says whether it did. */
-  function move(state) {
-    var may = MOVES[self.state].test(state);
-    if (may) { self.state = state; }
+  function move(next) {
+    var may = MOVES[state].test(next);
+    if (may) { state = next; }
     return may;
   }
 
-  /** direction: '<' in, '>' out, '=' a transport starts, '!' it ends. */
-  function trace(name, direction, data) {
-    if (opts.trace) {
-      callAll([opts.trace], opts, [direction, name, typeof data == 'string' ? data : '[binary ' + (data.byteLength || data.size || 0) + ']']);
+  /** direction: '<' in, '>' out, '=' a transport starts or carries, '!' it ends. */
+  function trace(transport, direction, data) {
+    if (opts.debug) {
+      callAll([opts.debug === true ? (global.console || opts).log : opts.debug], global.console,
+        [direction, transport.name, data.charAt ? data : '[binary ' + (data.byteLength || data.size || 0) + ']']);
     }
   }
 
-  /** What a transport may know: where to go, as which session, and whom to tell the bytes. */
+  /** What a transport may know: where to go, as which session, and whom to tell that it works. */
   function newRoute(name) {
     return extend({
-      withCredentials: opts.withCredentials,
-      params: { EIO: 4, transport: name },
-      sid: self.id,
-      maxPayload: Infinity,
-      trace: function (direction, data) { trace(name, direction, data); },
+      _credentials: opts.withCredentials,
+      _WebSocket: opts.WebSocket,
+      _params: { EIO: 4, transport: name },
+      _sid: self.id,
+      _maxPayload: maxPayload,
+      _proven: noop,
 
       /** The URL of the next request; `t` keeps caches out. */
-      url: function () {
-        var params = extend(extend({}, opts.query), this.params), key, url = target.origin + opts.path + '?' + target.query;
-        params.t = (+new Date()).toString(36) + requestCount++;
-        if (this.sid) { params.sid = this.sid; }
-        for (key in params) {
-          if (hasOwn.call(params, key)) { url += '&' + encodeURIComponent(key) + '=' + encodeURIComponent(params[key]); }
-        }
+      _url: function () {
+        var params = extend(extend({}, opts.query), this._params), url = target._origin + opts.path + '?' + target._query;
+        params.t = now().toString(36) + requestCount++;
+        if (this._sid) { params.sid = this._sid; }
+        each(params, function (key, value) { url += '&' + encodeURIComponent(key) + '=' + encodeURIComponent(value); });
         return url.replace('?&', '?');
       }
     }, target);
@@ -92,110 +101,165 @@ function connect(target, opts, first) {
 
   /** A transport of that name on its way to the server, or nothing if it cannot work here. */
   function start(name) {
-    var route = newRoute(name), kind = hasOwn.call(TRANSPORTS, name) && TRANSPORTS[name], transport;
+    var route = newRoute(name), transport = { name: name };
+    trace(transport, '=', route._url());
     try {
-      if (kind && kind.usable(route)) {
-        transport = kind.open(route);
-        transport.name = name;
-        transport.route = route;
-        trace(name, '=', route.url());
-      }
+      transport = TRANSPORTS[name](route);
+      transport.name = name;
+      transport._route = route;
+      transport._began = now();
+      return transport;
     } catch (error) {
-      trace(name, '!', error.message);  // e.g. ws: from an https: page
+      // There is none, or it may not, e.g. ws: from an https: page.
+      note(transport, 'impossible, ' + error.message);
     }
-    return transport;
+  }
+
+  /** A transport is of no use, or no more. */
+  function note(transport, why) {
+    trace(transport, '!', why);
+    errors.push(transport.name + ': ' + why);
+  }
+
+  function give(transport, packet) {
+    trace(transport, '>', packet);
+    transport.send(packet);
+  }
+
+  function hear(transport, take) {
+    transport.onmessage = function (event) {
+      trace(transport, '<', event.data);
+      take(event.data);
+    };
   }
 
   /** Tries the next transport, beside those that are still being tried. */
   function next() {
-    var name, transport;
-    clearTimeout(timer);
-    while (self.state == 'opening' && !transport && names.length) {
-      name = names.shift();
-      transport = start(name);
-      if (!transport) { errors.push(name + ': not possible here'); }
-    }
+    var transport;
+    clearTimeout(hedge);
+    while (!transport && names.length) { transport = start(names.shift()); }
     if (transport) {
-      attempt(transport);
-    } else if (!tried.length) {
+      tried.push(transport);
+      transport.onclose = function (event) { fail(transport, reasonOf(event)); };
+      hear(transport, function (packet) {
+        var handshake;
+        try {
+          handshake = /^0\{/.test(packet) && parseJson(packet.slice(1));
+        } catch (ignore) { /* e.g. the log-in page of a hotel */ }
+        if (handshake && handshake.sid) {
+          opened(transport, handshake);
+        } else {
+          fail(transport, 'no handshake');
+        }
+      });
+      // Each waits longer than the one before: on a slow way they would all be on it.
+      hedge = setTimeout(next, delay);
+      delay *= 3;
+    } else if (!tried.length && !self.transport) {
       self.close('transport error', errors.join('; '));
     }
   }
 
-  function attempt(transport) {
-    function failed(event) {
-      trace(transport.name, '!', event.reason);
-      silence(transport);
-      tried = without(tried, transport);
-      errors.push(transport.name + ': ' + event.reason);
-      if (!tried.length) { next(); }
-    }
+  function reasonOf(event) {
+    return event.reason || 'closed ' + event.code;
+  }
 
-    tried.push(transport);
-    transport.onclose = failed;
-    transport.onmessage = function (event) {
-      var handshake;
-      try {
-        handshake = /^0\{/.test(event.data) && parseJson(event.data.slice(1));
-      } catch (ignore) { /* e.g. the log-in page of a hotel */ }
-      if (handshake && handshake.sid) {
-        opened(transport, handshake);
-      } else {
-        failed({ reason: 'no handshake' });
-      }
-    };
-    timer = setTimeout(next, opts.fallbackDelay);
+  /** A transport has failed before it was proven. */
+  function fail(transport, why) {
+    var newest = tried[tried.length - 1] || transport;
+    note(transport, why);
+    if (self.transport === transport) { self.transport = undefined; }
+    tried = without(tried, transport);
+    silence(transport);
+    if (newest === transport) { next(); }
   }
 
   function opened(transport, handshake) {
+    var overtaken = self.transport, i;
     tried = without(tried, transport);
+    // Those that were slower come after it, should it prove to be deaf.
+    for (i = 0; i < tried.length; i++) { names.unshift(tried[i].name); }
     silenceAll();
-    move('open');
     self.id = handshake.sid;
-    patience = handshake.pingInterval + handshake.pingTimeout || 45000;
-    maxPayload = handshake.maxPayload || Infinity;
+    patience = handshake.pingInterval + handshake.pingTimeout ;
+    maxPayload = handshake.maxPayload;
+    mayUpgrade = upgrade && transport._pause && /websocket/.test(handshake.upgrades);
+    buffer = doubted.concat(buffer);
+    doubted = [];
+    delay = headStart(now() - transport._began);
+    transport._route._proven = prove;
     carry(transport);
+    if (overtaken) {
+      note(overtaken, 'no answer');
+      silence(overtaken);
+    }
+    clearTimeout(hedge);
     alive();
-    self._fire('open');
+    if (move(OPEN)) { self.onopen(); }
     flush();
-    if (opts.upgrade && transport.pause && /websocket/.test(handshake.upgrades) && /websocket/.test(opts.transports)) { probe('websocket'); }
   }
 
   /** Makes transport the one that carries the session. */
   function carry(transport) {
     self.transport = transport;
-    transport.route.sid = self.id;
-    transport.route.maxPayload = maxPayload;
-    transport.onmessage = function (event) { receive(event.data); };
-    transport.onclose = function (event) { self.close('transport close', transport.name + ': ' + event.reason); };
+    transport._route._sid = self.id;
+    transport._route._maxPayload = maxPayload;
+    hear(transport, receive);
+    transport.onclose = function (event) {
+      if (doubted) {
+        fail(transport, reasonOf(event));
+      } else {
+        self.close(event._error ? 'transport error' : 'transport close', reasonOf(event));
+      }
+    };
+    trace(transport, '=', 'carries');
+  }
+
+  /** Nothing came back yet. A CONNECT to a namespace that nobody has is refused at once, however long the page's own takes. */
+  function doubt() {
+    give(self.transport, '40/!,');
+    hedge = setTimeout(next, delay);
+  }
+
+  /** The server has answered: the transport works both ways. */
+  function prove() {
+    if (!doubted) { return; }
+    doubted = undefined;
+    clearTimeout(hedge);
+    silenceAll();
+    self.onworks(self.transport.name, now() - self.transport._began);
+    if (mayUpgrade && !/websocket/.test(errors)) { probe(); }
   }
 
   function receive(packet) {
     var type = packet.charAt && packet.charAt(0);
-    if (self.state == 'closed') { return; }
     alive();
+    prove();
     if (type == 'b') {
       try {
         packet = textToBinary(packet);
         type = undefined;
       } catch (notBase64) { /* then it is no packet at all */ }
     }
-    if (type == '4' || type === undefined) {
-      self._fire('message', [type ? packet.slice(1) : packet]);
-    } else if (type == '2') {
+    if (type == 4 || type === undefined) {
+      self.onmessage(type ? packet.slice(1) : packet);
+    } else if (type == 2) {
       write('3' + packet.slice(1));
-      self._fire('ping');
-    } else if (type == '1') {
+      self.onping();
+    } else if (type == 1) {
       self.close('transport close', 'closed by the server');
-    } else if (type != '6') {
+    } else if (type != 6) {
       self.close('parse error');
     }
   }
 
   /** Something came: the server has its whole interval and timeout again. */
   function alive() {
-    clearTimeout(timer);
-    timer = setTimeout(function () { self.close('ping timeout'); }, patience);
+    clearTimeout(heart);
+    heart = setTimeout(function () {
+      // After sleep the timers come first, and what the network has brought meanwhile after them.
+      heart = setTimeout(function () { self.close('ping timeout'); }, LATE);
+    }, patience);
   }
 
   function write(packet) {
@@ -204,11 +268,12 @@ function connect(target, opts, first) {
   }
 
   function flush() {
-    while (self.state == 'open' && buffer.length && !reading) {
-      if (isBlob(buffer[0]) && !self.transport.binary) {
+    while (state == OPEN && buffer.length && !reading && self.transport) {
+      if (buffer[0].size >= 0 && !self.transport._binary) {
         readBlob();
       } else {
-        self.transport.send(buffer.shift());
+        if (doubted && doubted.push(buffer[0]) == 1) { hedge = setTimeout(doubt, delay); }
+        give(self.transport, buffer.shift());
       }
     }
   }
@@ -225,41 +290,44 @@ function connect(target, opts, first) {
   }
 
   /**
-   * Moves the session to another transport (engine.io-protocol, "Upgrade"): 2probe and 3probe show that it carries both
+   * Moves the session to a WebSocket (engine.io-protocol, "Upgrade"): 2probe and 3probe show that it carries both
    * ways; the old transport is emptied; 5 tells the server. Until the 5 the old one can go on as if nothing had been.
    */
-  function probe(name) {
-    var old = self.transport, fresh = self.state == 'open' && start(name), limit;
+  function probe() {
+    var old = self.transport, fresh = start('websocket'), limit;
 
-    function failed() {
+    function stop() {
       clearTimeout(limit);
       stopProbe = 0;
-      silence(fresh);
-      if (self.state == 'upgrading') {
-        move('open');
-        old.resume();
-        flush();
-      }
     }
 
     if (!fresh) { return; }
-    stopProbe = fresh.onclose = failed;
-    limit = setTimeout(failed, UPGRADE_TIMEOUT);
-    fresh.onopen = function () { fresh.send('2probe'); };
-    fresh.onmessage = function (event) {
-      if (event.data != '3probe' || !move('upgrading')) { return failed(); }
-      old.pause(function () {
-        clearTimeout(limit);
-        stopProbe = 0;
+    stopProbe = fresh.onclose = function () {
+      stop();
+      trace(fresh, '!', 'no upgrade');
+      silence(fresh);
+      if (move(OPEN)) {
+        old._resume();
+        flush();
+      }
+    };
+    limit = setTimeout(stopProbe, UPGRADE_TIMEOUT);
+    fresh.onopen = function () { give(fresh, '2probe'); };
+    hear(fresh, function (packet) {
+      var ms = now() - fresh._began;
+      if (packet != '3probe' || !move(UPGRADING)) { return stopProbe(); }
+      old._pause(function () {
+        stop();
         carry(fresh);
-        fresh.send('5');
-        old.moved = true;
+        give(fresh, '5');
+        old._route._sid = '';  // its end is not the session's
         silence(old);
-        move('open');
+        move(OPEN);
+        self.onworks('websocket', ms);
         self._fire('upgrade', [fresh]);
         flush();
       });
-    };
+    });
   }
 
   /** Closes a transport and hears no more of it. */
@@ -274,6 +342,7 @@ function connect(target, opts, first) {
   }
 
   // Not at once: the owner has yet to listen.
-  timer = setTimeout(next, 0);
+  hedge = setTimeout(next, 0);
+  if (opts.timeout) { heart = setTimeout(function () { self.close('timeout'); }, opts.timeout); }
   return self;
 }

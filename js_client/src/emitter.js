@@ -1,24 +1,38 @@
 /*
- * Emitter: listeners by event name, mixed into the connection, the Manager and the Socket.
+ * Events: listeners by name, given to the connection, the Manager and the Socket; and small things that every file uses.
  * A listener that throws neither stops the others nor breaks the session: its error goes to the page's own error handler.
  */
 
-var hasOwn = {}.hasOwnProperty;
+function noop() {}
+
+/** Milliseconds of the wall clock. */
+function now() {
+  return +new Date();
+}
+
+function has(object, key) {
+  return {}.hasOwnProperty.call(object, key);
+}
+
+/** Calls fn(key, value) for each own enumerable property. */
+function each(object, fn) {
+  for (var key in object) {
+    if (has(object, key)) { fn(key, object[key]); }
+  }
+}
 
 /** Copies own enumerable properties of source onto target. */
 function extend(target, source) {
-  for (var key in source) {
-    if (hasOwn.call(source, key)) { target[key] = source[key]; }
-  }
+  each(source, function (key, value) { target[key] = value; });
   return target;
 }
 
 /** A real array of an arguments object or array. */
 function slice(list) {
-  return [].slice.call(list);
+  return [].slice.call(list || []);
 }
 
-/** The list without item; empty if there is no item. */
+/** The list without item, or without what `once` made of item; empty if there is no item. */
 function without(list, item) {
   var kept = [], i;
   for (i = 0; item && i < list.length; i++) {
@@ -29,6 +43,9 @@ function without(list, item) {
 
 /** Calls each function with the array args; what it throws is thrown again from a timer, where only window.onerror sees it. */
 function callAll(functions, self, args) {
+  function rethrow(error) {
+    setTimeout(function () { throw error; }, 0);
+  }
   for (var i = 0; i < functions.length; i++) {
     try {
       functions[i].apply(self, args || []);
@@ -36,44 +53,45 @@ function callAll(functions, self, args) {
   }
 }
 
-function rethrow(error) {
-  setTimeout(function () { throw error; }, 0);
-}
+/** Makes self an emitter. The names of component-emitter and of 0.9's EventEmitter mean the same. */
+function emitter(self) {
+  var all = {};  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless)
 
-/** `_on`: '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless). */
-var Emitter = {
-  on: function (name, listener) {
-    var all = this._on = this._on || {};
+  self.on = self.addListener = self.addEventListener = function (name, listener) {
     (all['$' + name] = all['$' + name] || []).push(listener);
-    return this;
-  },
+    return self;
+  };
 
-  once: function (name, listener) {
-    var self = this;
+  self.once = function (name, listener) {
     function only() {
       self.off(name, only);
       listener.apply(self, arguments);
     }
     only._of = listener;
     return self.on(name, only);
-  },
+  };
 
   /** off() removes all listeners, off(name) all of that event, off(name, listener) that one, also if added by once. */
-  off: function (name, listener) {
-    if (!name) {
-      this._on = {};
-    } else if (this._on) {
-      this._on['$' + name] = without(this.listeners(name), listener);
+  self.off = self.removeListener = self.removeAllListeners = self.removeEventListener = function (name, listener) {
+    if (name) {
+      all['$' + name] = without(self.listeners(name), listener);
+    } else {
+      all = {};
     }
-    return this;
-  },
+    return self;
+  };
 
-  listeners: function (name) {
-    return slice(this._on && this._on['$' + name] || []);
-  },
+  self.listeners = function (name) {
+    return slice(all['$' + name]);
+  };
+
+  self.hasListeners = function (name) {
+    return !!self.listeners(name).length;
+  };
 
   /** Calls the listeners that are there now, in order, with the array args. */
-  _fire: function (name, args) {
-    callAll(this.listeners(name), this, args);
-  }
-};
+  self._fire = function (name, args) {
+    callAll(self.listeners(name), self, args);
+  };
+  return self;
+}

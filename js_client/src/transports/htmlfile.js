@@ -4,37 +4,33 @@
  * Needs the page's own origin. Sends by POST, as polling does.
  */
 
-var htmlfile = {
-  usable: function (route) { return doc && !route.cross; },
-
-  open: function (route) {
-    var take = noop;
-    route.params.i = exposeCallback('anywire_htmlfile', function (packet) { take(packet); });
-
-    return httpTransport(route, function (done, transport) {
-      var frame, page, heard, cancel = afterLoad(function () {
-        page = activeDocument();
-        frame = addFrame('', route.url(), page);
+function htmlfile(route) {
+  if (route._cross) { throw new Error('other origin'); }
+  return httpTransport(route, function (done, transport) {
+    var frame, page, heard, clear = nodeGet(route, 'i', 'anywire_htmlfile', function (packet) {
+      heard = true;
+      tidy(frame);
+      transport._hear(packet);
+    }, function () {
+      page = activeDocument();
+      return addHidden(page || doc, '<iframe></iframe>', function (part) {
+        frame = part.firstChild;
+        frame.src = route._url();
         listen(frame, 'load', function () { done(heard ? '' : 'stream ended'); });
       });
+    });
 
-      take = function (packet) {
-        heard = true;
-        route.trace('<', packet);
-        tidy(frame);
-        transport.hear(packet);
-      };
-      return function () {
-        take = noop;
-        cancel();
+    return function () {
+      clear();
+      if (page) {
         // Internet Explorer keeps the connection of a frame that was only removed.
-        if (page) { frame.src = 'about:blank'; }
-        discard(frame);
+        frame.src = 'about:blank';
         page = 0;
-      };
-    }, postByXhr(route));
-  }
-};
+        global.CollectGarbage();
+      }
+    };
+  }, postByXhr(route));
+}
 
 /** An ActiveX document whose frames find our callbacks in their parent; undefined elsewhere. */
 function activeDocument() {
@@ -45,11 +41,6 @@ function activeDocument() {
     page.write('<html></html>');
     page.close();
     page.parentWindow.anywire_htmlfile = global.anywire_htmlfile;
-    // Without this, Internet Explorer would keep the connection when the page goes.
-    listen(global, 'unload', function () {
-      page = 0;
-      global.CollectGarbage();
-    });
   } catch (ignore) { /* every other browser */ }
   return page;
 }
@@ -58,6 +49,6 @@ function activeDocument() {
 function tidy(frame) {
   try {
     var scripts = frame.contentWindow.document.getElementsByTagName('script');
-    if (scripts.length > 1) { removeNode(scripts[scripts.length - 1]); }
+    if (scripts.length > 1) { discard(scripts[scripts.length - 1]); }
   } catch (ignore) { /* no access: it grows */ }
 }

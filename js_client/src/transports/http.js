@@ -5,7 +5,7 @@
 /**
  * A transport out of two functions:
  *   get(done, transport)  starts a GET; done(error, payload) when it ended; returns a function that clears it away, ended or not
- *   post(text, done)      sends a payload; done(error) when the server has it
+ *   post(text, done)      sends a payload; done(error, answer) when the server has it
  * An error is a text, none is ''.
  */
 function httpTransport(route, get, post) {
@@ -19,24 +19,33 @@ function httpTransport(route, get, post) {
     close: function () {
       if (over) { return; }
       over = true;
-      if (route.sid && !self.moved) { self.send('1'); }
+      if (route._sid) {
+        if (leaving && nav.sendBeacon) {
+          // The page is going: nothing else is sure to be sent.
+          nav.sendBeacon(route._url(), queue.concat('1').join(SEPARATOR));
+          queue = [];
+          posting = 0;
+        } else {
+          self.send('1');
+        }
+      }
       settle();
     },
 
-    idle: function () { return !posting; },
+    _idle: function () { return !posting; },
 
-    pause: function (done) {
+    _pause: function (done) {
       paused = done;
       settle();
     },
 
-    resume: function () {
+    _resume: function () {
       paused = 0;
       if (!abort && !over) { read(); }
     },
 
     /** Takes a packet. A noop ends a paused stream: the server sends it before an upgrade, and nothing behind it. */
-    hear: function (packet) {
+    _hear: function (packet) {
       if (self.onmessage) { self.onmessage({ data: packet }); }
       if (paused && packet == '6') { ended(''); }
     }
@@ -48,8 +57,7 @@ function httpTransport(route, get, post) {
       if (done !== ended) { return; }
       stop();
       if (error) { return lost(error); }
-      if (payload) { route.trace('<', payload); }
-      for (i = 0; i < packets.length; i++) { self.hear(packets[i]); }
+      for (i = 0; i < packets.length; i++) { self._hear(packets[i]); }
       if (paused) {
         settle();
       } else if (!over) {
@@ -66,10 +74,11 @@ function httpTransport(route, get, post) {
     if (posting || !queue.length) { return; }
     text = batch();
     posting = true;
-    route.trace('>', text);
-    post(text, function (error) {
+    post(text, function (error, answer) {
       posting = false;
-      if (error) { return lost(error); }
+      // Every server says "ok"; a page instead of it is from somebody in between.
+      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
+      route._proven();
       write();
       settle();
     });
@@ -80,8 +89,8 @@ function httpTransport(route, get, post) {
     var count = 0, size = 0;
     do {
       size += queue[count].length + 1;
-      // 9: the most that one character takes in a form (%E2%82%AC).
-    } while (++count < queue.length && (size + queue[count].length) * 9 < route.maxPayload);
+      // 9: the most bytes that one character takes in a form (%E2%82%AC).
+    } while (++count < queue.length && (size + queue[count].length) * 9 < route._maxPayload);
     return queue.splice(0, count).join(SEPARATOR);
   }
 
@@ -102,7 +111,7 @@ function httpTransport(route, get, post) {
     queue = [];
     over = true;
     stop();
-    if (tell) { tell({ reason: reason }); }
+    if (tell) { tell({ reason: reason, _error: true }); }
   }
 
   /** Clears the GET away; what it may still say is not heard. */

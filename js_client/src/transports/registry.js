@@ -1,15 +1,14 @@
 /*
- * The transports, in the order in which they are tried. One line adds one.
+ * The transports, by the names that the option `transports` uses. One line adds one.
  *
- * Each says
- *   usable(route)  whether it can work in this browser and towards this server
- *   open(route)    starts one, which imitates a WebSocket: onopen(), onmessage({data}), onclose({reason}), send(packet), close(),
- *                  all of them called later, never from within open(); it may throw. Beyond that,
- *     binary         whether send takes an ArrayBuffer, a typed array or a Blob as it is
- *     idle()         whether a packet given now would go out now
- *     pause(done)    (if another transport can take over) ends reading and writing; done() when no request is under way
- *     resume()       takes pause back
- *     moved          set when another transport has taken over: close() must not close the session
+ * Each is a function of a route (where to and for whom: see newRoute in connection.js) that starts one, or throws if that is
+ * not possible in this browser or towards this server. What it returns imitates a WebSocket: onopen(), onmessage({data}),
+ * onclose({reason or code}), send(packet), close(); it calls them later, never from within the function. Beyond that,
+ *   _binary       whether send takes an ArrayBuffer, a typed array or a Blob as it is
+ *   _idle()       whether a packet given now would go out now
+ *   _pause(done)  (if another transport can take over) ends reading and writing; done() when no request is under way
+ *   _resume()     takes _pause back
+ * close() also closes the session, if the route still has its id.
  */
 var TRANSPORTS = {
   websocket: websocket,

@@ -1,40 +1,15 @@
 /*
- * WebSocket: the browser's own, one message a packet. The other transports imitate it.
+ * WebSocket: the browser's own, or the one in the option of that name; one message a packet. The other transports imitate it.
  */
 
-function nativeWebSocket() {
-  return global.WebSocket || global.MozWebSocket;  // Firefox 6-10
+function websocket(route) {
+  var Native = route._WebSocket || global.WebSocket || global.MozWebSocket,  // Firefox 6-10
+    socket = new Native(route._url().replace(/^http/, 'ws'));
+
+  socket.binaryType = 'arraybuffer';
+  // It says nothing that onclose does not; but in Node, an error that nobody hears ends the process.
+  socket.onerror = noop;
+  socket._binary = true;
+  socket._idle = function () { return !socket.bufferedAmount; };
+  return socket;
 }
-
-var websocket = {
-  usable: nativeWebSocket,
-
-  open: function (route) {
-    var Native = nativeWebSocket(), socket = new Native(route.url().replace(/^http/, 'ws')), self = {
-      binary: true,
-
-      send: function (packet) {
-        route.trace('>', packet);
-        socket.send(packet);
-      },
-
-      close: function () { socket.close(); },
-
-      idle: function () { return !socket.bufferedAmount; }
-    };
-
-    socket.binaryType = 'arraybuffer';
-    socket.onopen = function () {
-      if (self.onopen) { self.onopen(); }
-    };
-    socket.onmessage = function (event) {
-      route.trace('<', event.data);
-      if (self.onmessage) { self.onmessage(event); }
-    };
-    // onerror says nothing that onclose does not.
-    socket.onclose = function (event) {
-      if (self.onclose) { self.onclose({ reason: 'closed ' + (event.code || '') }); }
-    };
-    return self;
-  }
-};

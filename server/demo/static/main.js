@@ -3,7 +3,7 @@
  */
 (function (page, deck, chat, wire) {
   var ROUND_TRIP_EVERY = 5000, isSpeaker = page.has(page.byId('page'), 'speaker'), speaker, token = '',
-    socket = io('/', { path: page.data('path'), transports: wire.transports(wire.choice), trace: trace, autoConnect: false });
+    socket = io('/', { path: page.data('path'), transports: wire.transports(wire.choice), debug: trace, autoConnect: false });
 
   /** The token goes over the wire, but must not go over the projector. */
   function trace(direction, transport, text) {
@@ -47,12 +47,6 @@
 
   socket.on('connect_error', showLink);
 
-  // A browser may keep a page that was left, and its WebSocket with it: the others would go on counting who has gone.
-  page.listen(window, 'pagehide', function () { socket.io.close(); });
-  page.listen(window, 'pageshow', function (event) {
-    if (event.persisted) { socket.io.open(); }
-  });
-
   function measure() {
     var from = page.now();
     if (socket.connected && !wire.paused && !document.hidden) {
@@ -62,7 +56,9 @@
   setInterval(measure, ROUND_TRIP_EVERY);
 
   wire.listen(function (choice) {
-    socket.io.setTransport(wire.transports(choice));
+    socket.io.close();
+    socket.io.opts.transports = wire.transports(choice);
+    socket.io.open();
     showLink();
   });
 

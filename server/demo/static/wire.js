@@ -35,7 +35,7 @@ talk.wire = (function (page) {
 
   var KINDS = { '<': 'in', '>': 'out', '=': 'start', '!': 'end' }, ARROWS = { '<': '↓', '>': '↑', '=': '→', '!': '×' };
 
-  /** The client's trace hook: direction is < in, > out, = a transport starts, ! it ends. */
+  /** The client's debug hook: direction is < in, > out, = a transport starts, ! it ends. */
   wire.trace = function (direction, transport, text) {
     if (direction == '<') { wire.received += size(text); }
     if (direction == '>') { wire.sent += size(text); }

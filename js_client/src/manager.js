@@ -1,0 +1,224 @@
+/*
+ * Manager: a connection that comes back, with the transport that works.
+ */
+
+var DEFAULTS = {
+    path: '/socket.io/',
+    transports: ['websocket', 'polling', 'htmlfile', 'jsonp'],
+    upgrade: true,
+    fallbackDelay: 300,
+    remember: true,
+    timeout: 20000,
+    autoConnect: true,
+    reconnection: true,
+    reconnectionDelay: 1000,
+    reconnectionDelayMax: 5000,
+    randomizationFactor: 0.5,
+    maxBuffer: 1000
+  },
+  // What Socket.IO 0.9 called the options.
+  OLD_NAMES = {
+    resource: 'path',
+    'connect timeout': 'timeout',
+    'auto connect': 'autoConnect',
+    reconnect: 'reconnection',
+    'max reconnection attempts': 'reconnectionAttempts',
+    'reconnection delay': 'reconnectionDelay',
+    'reconnection limit': 'reconnectionDelayMax',
+    'force new connection': 'forceNew'
+  },
+  // A transport that three times in a row died within two minutes (in milliseconds) is tried last.
+  SHORT_LIFE = 120000, MOST_DEATHS = 3,
+  hearers = [],  // functions that are told what happens to the page
+  leaving;       // whether the page is on its way out
+
+/** The options under their names of today, over the defaults. */
+function withDefaults(options) {
+  var opts = extend(extend({}, DEFAULTS), options);
+  each(OLD_NAMES, function (old, name) {
+    if (has(opts, old)) { opts[name] = opts[old]; }
+  });
+  // xhr-polling, jsonp-polling
+  opts.transports = opts.transports.join().replace(/xhr-|-polling/g, '').split(',');
+  opts.path = ('/' + opts.path + '/').replace(/\/+/g, '/');
+  return opts;
+}
+
+/** Tells all managers what happens to the page. */
+function onPage(event) {
+  leaving = /hide|unload/.test(event.type);
+  callAll(slice(hearers), 0, [event.type]);
+}
+
+listen(global, 'online', onPage);
+listen(global, 'offline', onPage);
+listen(global, 'pageshow', onPage);
+// A listener of unload would keep a page out of the cache that its "back" button reads.
+listen(global, 'onpagehide' in global ? 'pagehide' : 'unload', onPage);
+
+/**
+ * Manager events: open, close(reason, error), error(error), ping, reconnect_attempt(n), reconnect_error(error),
+ * reconnect_failed, reconnect(n).
+ */
+function Manager(url, options) {
+  var self = emitter(this), opts, target, key, engine, timer, wanted, busy, works, shy, began,
+    attempts = 0, deaths = 0;
+
+  if (url && !url.charAt) { return new Manager('', url); }
+  self.opts = opts = withDefaults(options);
+  target = parseTarget(url);
+  if (typeof opts.query == 'string') {
+    target._query += '&' + opts.query;
+    opts.query = {};
+  }
+  key = ('anywire' + target._origin + opts.path).replace(/\W+/g, '_');
+  works = opts.remember && recall(key) || [];  // [name, milliseconds] of the transport that worked the last time
+  self.nsps = {};
+  self.connected = false;
+
+  /** Whether the connection is to be there, and so the page to be listened to. */
+  function want(yes) {
+    wanted = yes;
+    hearers = without(hearers, hear);
+    if (yes) { hearers.push(hear); }
+  }
+
+  /** Opens the connection unless it is open or about to be; done(error) when that is decided. */
+  self.open = self.connect = function (done) {
+    var reader = packetReader();
+    want(true);
+    if (busy) { return self; }
+    wake();
+    busy = true;
+    engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank), works[1] ? headStart(works[1]) : opts.fallbackDelay,
+      opts.upgrade && shy != 'websocket' && /websocket/.test(opts.transports));
+
+    engine.onopen = function () {
+      began = now();
+      self.connected = true;
+      self._fire('open');
+      tell(function (socket) { socket._join(); });
+      if (done) { done(); }
+    };
+
+    engine.onworks = function (name, ms) {
+      attempts = 0;
+      works = [name, ms];
+      if (opts.remember) { remember(key, works); }
+    };
+
+    engine.onping = function () { self._fire('ping'); };
+
+    engine.onmessage = function (message) {
+      try {
+        message = reader(message);
+      } catch (error) {
+        return engine.close('parse error', error.message);
+      }
+      if (message && has(self.nsps, message.nsp)) { self.nsps[message.nsp]._packet(message); }
+    };
+
+    engine.onclose = function (reason, error) {
+      var opened = self.connected;
+      self.connected = busy = false;
+      if (opened) {
+        count(reason);
+        self._fire('close', [reason, error]);
+      } else {
+        works = [];
+        self._fire('error', [error]);
+      }
+      tell(function (socket) { socket._closed(reason, error); });
+      if (!opened && done) { done(error); }
+      again();
+    };
+    return self;
+  };
+
+  /** Sorts the names of the transports: the one that worked to the front, the shy one to the back. (Engines sort so few stably.) */
+  function byRank(a, b) {
+    function rank(name) { return name == shy ? 1 : name == works[0] ? -1 : 0; }
+    return rank(a) - rank(b);
+  }
+
+  /** Calls fn with every socket that is to be connected. */
+  function tell(fn) {
+    each(self.nsps, function (nsp, socket) {
+      if (socket.active) { fn(socket); }
+    });
+  }
+
+  /** Takes note of a transport's death: one that keeps dying is tried last from now on, and not upgraded to. */
+  function count(reason) {
+    deaths = /^[tp]/.test(reason) && now() - began < SHORT_LIFE ? deaths + 1 : 0;
+    if (deaths >= MOST_DEATHS) {
+      shy = works[0];
+      deaths = 0;
+      works = [];
+    }
+  }
+
+  /** Ends the wait for the next attempt. */
+  function wake() {
+    clearTimeout(timer);
+    timer = 0;
+  }
+
+  /** Whether attempts are of no use before the page hears otherwise. This machine itself is there without a network, too. */
+  function isOffline() {
+    return leaving || nav.onLine === false && !/\/\/(?:localhost|127\.|\[::1)/.test(target._origin);
+  }
+
+  /** Waits for the next attempt. */
+  function again() {
+    if (timer || !wanted || !opts.reconnection || busy || isOffline()) { return; }
+    if (attempts >= opts.reconnectionAttempts) {
+      attempts = 0;
+      self._fire('reconnect_failed');
+    } else {
+      timer = setTimeout(retry, backoff(attempts, opts.reconnectionDelay, opts.reconnectionDelayMax, opts.randomizationFactor, Math.random()));
+    }
+  }
+
+  function retry() {
+    var number = ++attempts;
+    wake();
+    self._fire('reconnect_attempt', [number]);
+    if (wanted) {
+      self.open(function (error) {
+        if (!error) {
+          self._fire('reconnect', [number]);
+        } else if (wanted) {
+          self._fire('reconnect_error', [error]);
+        }
+      });
+    }
+  }
+
+  /** Hears of what happens to the page. */
+  function hear(what) {
+    if (leaving || isOffline()) {
+      wake();
+      engine.close('transport close', what);
+    } else if (!busy && opts.reconnection) {
+      // The network or the page is back: no need to wait.
+      retry();
+    }
+  }
+
+  /** The Socket of a namespace, the same one each time; connecting unless autoConnect is false. */
+  self.socket = function (nsp, options) {
+    if (!has(self.nsps, nsp)) { self.nsps[nsp] = new Socket(self, nsp, options || opts); }
+    return opts.autoConnect ? self.nsps[nsp].open() : self.nsps[nsp];
+  };
+
+  /** Closes the connection of all sockets, and does not come back by itself. */
+  self.close = self.disconnect = function () {
+    want(false);
+    wake();
+    if (engine) { engine.close('forced close'); }
+    return self;
+  };
+
+  if (opts.autoConnect) { self.open(); }
+}

@@ -1,0 +1,228 @@
+/*
+ * Socket: one namespace on a Manager's connection.
+ */
+
+/** Events: connect(), disconnect(reason, error), connect_error(error with message and data), and those of the server. */
+function Socket(manager, nsp, opts) {
+  var self = emitter(this),
+    acks = {}, ackCount = 0,
+    outgoing = [],  // messages of events that wait for the namespace
+    incoming = [],  // events that the server sent before its answer to CONNECT (those missed, when it recovers a session)
+    watchers = [],
+    pid, offset;
+
+  self.io = self.socket = manager;  // `socket` and `json` are 0.9's
+  self.json = self;
+  self.nsp = nsp;
+  self.auth = opts.auth;
+  self.active = self.recovered = false;
+  connected(false);
+
+  function connected(yes) {
+    self.connected = yes;
+    self.disconnected = !yes;
+  }
+
+  /** An object that inherits everything from base, live, but has flags of its own. */
+  function flagged(base, flags) {
+    function Flagged() {}
+    Flagged.prototype = base;
+    return extend(new Flagged(), flags);
+  }
+
+  function send(messages) {
+    for (var i = 0; i < messages.length; i++) { manager.engine.send(messages[i]); }
+  }
+
+  self.open = self.connect = function () {
+    if (!self.active) {
+      self.active = true;
+      if (manager.connected) {
+        self._join();
+      } else {
+        manager.open();
+      }
+    }
+    return self;
+  };
+
+  /** Asks for the namespace, as who `auth` says: an object, or a function that is given a callback for one. */
+  self._join = function () {
+    var engine = manager.engine;
+
+    function join(data) {
+      // An answer that comes late must not join on the next connection, which asks again.
+      if (engine === manager.engine && manager.connected && self.active) {
+        send(encodePacket(CONNECT, nsp, undefined, pid ? extend({ pid: pid, offset: offset }, data) : data || undefined));
+      }
+    }
+
+    if (typeof self.auth == 'function') {
+      callAll([self.auth], self, [join]);
+    } else {
+      join(self.auth);
+    }
+  };
+
+  /** Sends an event; a function as last argument is called with the server's answer. What cannot be JSON throws. */
+  self.emit = function (name) {
+    var flags = this, args = slice(arguments), ack = typeof args[args.length - 1] == 'function' && args.pop(),
+      id = ack ? ackCount++ : undefined, messages;
+    if (RESERVED.test(name)) { throw new Error('"' + name + '" is a reserved event name'); }
+    messages = encodePacket(EVENT, nsp, id, args);
+    messages._ack = id;
+    if (ack) { acks[id] = ack._node || flags._timeout !== undefined ? timed(messages, ack, flags._timeout) : ack; }
+    if (self.connected) {
+      if (!flags._volatile || manager.engine._idle()) { send(messages); }
+    } else if (!flags._volatile && outgoing.push(messages) > opts.maxBuffer) {
+      lose(outgoing[0], 'buffer is full');
+    }
+    return self;
+  };
+
+  self.send = function () {
+    return self.emit.apply(this, ['message'].concat(slice(arguments)));
+  };
+
+  /** ack in node's style: (error) after ms or a disconnect, else (null, answer...). */
+  function timed(messages, ack, ms) {
+    var timer = ms === undefined ? 0 : setTimeout(function () { lose(messages, 'operation has timed out'); }, ms);
+
+    function answer() {
+      clearTimeout(timer);
+      ack.apply(self, [null].concat(slice(arguments)));
+    }
+
+    answer._fail = function (why) {
+      clearTimeout(timer);
+      callAll([ack], self, [new Error(why)]);
+    };
+    return answer;
+  }
+
+  /** Forgets an event and its ack, which is told why if it takes an error. */
+  function lose(messages, why) {
+    var ack = acks[messages._ack];
+    outgoing = without(outgoing, messages);
+    delete acks[messages._ack];
+    if (ack && ack._fail) { ack._fail(why); }
+  }
+
+  /** socket.timeout(ms).emit(name, ..., function (error, answer) {}) */
+  self.timeout = function (ms) {
+    return flagged(this, { _timeout: ms });
+  };
+
+  /** socket.volatile.emit(...): lost, not kept, unless it can go at once. Quoted, for the word is reserved in ES3. */
+  self['volatile'] = flagged(self, { _volatile: true });
+
+  /** Whether to compress is the server's choice. */
+  self.compress = function () { return this; };
+
+  /** A Promise of the answer, in browsers that have it. */
+  self.emitWithAck = function () {
+    var flags = this, args = slice(arguments);
+    return new global.Promise(function (resolve, reject) {
+      function settle(error, answer) {
+        if (error) { reject(error); } else { resolve(answer); }
+      }
+      settle._node = true;
+      self.emit.apply(flags, args.concat(settle));
+    });
+  };
+
+  /** listener(name, args...) for every event of the server. */
+  self.onAny = function (listener) {
+    watchers.push(listener);
+    return self;
+  };
+
+  self.offAny = function (listener) {
+    watchers = without(watchers, listener);
+    return self;
+  };
+
+  self._packet = function (packet) {
+    var type = packet.type, data = packet.data, ack, error;
+    if (!self.active) { return; }
+    if (type == EVENT) {
+      if (packet.id >= 0) { data.push(answerer(packet.id)); }
+      if (self.connected) { event(data); } else { incoming.push(data); }
+    } else if (type == ACK) {
+      ack = acks[packet.id];
+      delete acks[packet.id];
+      if (ack) { callAll([ack], self, data); }
+    } else if (type == DISCONNECT) {
+      leave('io server disconnect');
+    } else if (type == CONNECT && data && data.sid) {
+      joined(data);
+    } else {
+      data = data || 'a Socket.IO 2 server';
+      error = new Error(data.message || data);
+      error.data = data.data;
+      leave();
+      self._fire('connect_error', [error]);
+    }
+  };
+
+  /** The function that answers the server's event of that id, once. */
+  function answerer(id) {
+    return function () {
+      if (id >= 0 && self.connected) { send(encodePacket(ACK, nsp, id, slice(arguments))); }
+      id = -1;
+    };
+  }
+
+  function event(args) {
+    var last = args[args.length - 1];
+    callAll(watchers, self, args);
+    self._fire(args[0], args.slice(1));
+    if (pid && typeof last == 'string') { offset = last; }
+  }
+
+  function joined(data) {
+    var missed = incoming, waiting = outgoing, i;
+    self.id = data.sid;
+    self.recovered = !!data.pid && pid === data.pid;
+    pid = data.pid;
+    incoming = [];
+    outgoing = [];
+    connected(true);
+    for (i = 0; i < missed.length; i++) { event(missed[i]); }
+    for (i = 0; i < waiting.length; i++) { send(waiting[i]); }
+    self._fire('connect');
+  }
+
+  /** The connection is gone, and with it the answers that are due; or it could not be had. */
+  self._closed = function (reason, error) {
+    var lost = acks;
+    if (self.connected) {
+      connected(false);
+      self.id = undefined;
+      acks = {};
+      each(lost, function (id, ack) {
+        if (ack._fail) { ack._fail('socket has been disconnected'); }
+      });
+      self._fire('disconnect', [reason, error]);
+    } else {
+      self._fire('connect_error', [error]);
+    }
+  };
+
+  /** No longer wants to be connected; the last socket takes the connection with it. */
+  function leave(reason) {
+    var others = 0;
+    self.active = false;
+    incoming = [];
+    each(manager.nsps, function (key, socket) { others += socket.active; });
+    if (!others) { manager.close(); }
+    if (reason && self.connected) { self._closed(reason); }
+  }
+
+  /** Leaves the namespace. */
+  self.close = self.disconnect = function () {
+    if (self.connected) { send(encodePacket(DISCONNECT, nsp)); }
+    if (self.active) { leave('io client disconnect'); }
+    return self;
+  };
+}
