@@ -197,9 +197,9 @@ class Server(Endpoint):
             )  # fmt: skip
         return SETTLED if written is None else written
 
-    def send(self, data: Any, to: Targets = None, room: Targets = None, **options: Any) -> Sent:
-        """Send the event ``message``; the options are those of :meth:`emit`."""
-        return self.emit("message", data, to, room, **options)
+    def send(self, data: Any, *args: Any, **options: Any) -> Sent:
+        """Send the event ``message``; the options are those of :meth:`emit`, by position too."""
+        return self.emit("message", data, *args, **options)
 
     async def call(
         self,

@@ -67,17 +67,37 @@ class Namespace:
         found = getattr(self, "on_" + event, None)
         return found if callable(found) else None
 
-    def emit(self, event: str, data: Any = None, **options: Any) -> Any:
+    def emit(
+        self,
+        event: str,
+        data: Any = None,
+        to: Any = None,
+        room: Any = None,
+        skip_sid: Any = None,
+        namespace: str | None = None,
+        callback: Handler | None = None,
+        ignore_queue: bool = False,
+        **options: Any,
+    ) -> Any:
         """:meth:`Server.emit` in this namespace."""
-        return self.server.emit(event, data, **self._here(options))
+        return self.server.emit(event, data, to, room, skip_sid, namespace or self.namespace, callback, ignore_queue, **options)
 
-    def send(self, data: Any, **options: Any) -> Any:
-        """:meth:`Server.send` in this namespace."""
-        return self.server.send(data, **self._here(options))
+    def send(self, data: Any, *args: Any, **options: Any) -> Any:
+        """:meth:`Server.send` in this namespace; the options are those of :meth:`emit`."""
+        return self.emit("message", data, *args, **options)
 
-    async def call(self, event: str, data: Any = None, **options: Any) -> Any:
+    async def call(
+        self,
+        event: str,
+        data: Any = None,
+        to: Any = None,
+        sid: str | None = None,
+        namespace: str | None = None,
+        timeout: float = 60,
+        ignore_queue: bool = False,
+    ) -> Any:
         """:meth:`Server.call` in this namespace."""
-        return await self.server.call(event, data, **self._here(options))
+        return await self.server.call(event, data, to, sid, namespace or self.namespace, timeout, ignore_queue)
 
     def enter_room(self, sid: str, room: str, namespace: str | None = None) -> Any:
         """:meth:`Server.enter_room` in this namespace."""
@@ -110,11 +130,6 @@ class Namespace:
     def disconnect(self, sid: str, namespace: str | None = None) -> Any:
         """:meth:`Server.disconnect` in this namespace."""
         return self.server.disconnect(sid, namespace=namespace or self.namespace)
-
-    def _here(self, options: dict[str, Any]) -> dict[str, Any]:
-        if options.get("namespace") is None:
-            options["namespace"] = self.namespace
-        return options
 
 
 class Handlers:
