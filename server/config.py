@@ -100,6 +100,7 @@ class Config:
         put(self, "path", "/" + self.path.strip("/") + "/" if self.path.strip("/") else "/")
         for name in ("allowed_hosts", "trusted_proxies"):
             put(self, name, _words(name, getattr(self, name)))
+        put(self, "allowed_hosts", tuple(host.lower() for host in self.allowed_hosts))
         if isinstance(self.origins, (list, tuple, set, frozenset)):
             put(self, "origins", tuple(self.origins))
         for field in dataclasses.fields(self):
@@ -108,6 +109,9 @@ class Config:
         self._check_contradictions()
 
     def _check_contradictions(self) -> None:
+        if self.origins == "*" and self.credentials:
+            # No browser takes this answer (Fetch standard, 4.9, CORS check).
+            raise ConfigError('origins="*" cannot go with credentials=True: name the origins, or set credentials=False')
         if self.slow_consumer not in ("close", "drop"):
             raise ConfigError(f'slow_consumer is {self.slow_consumer!r}; it must be "close" or "drop"')
         if self.binary_fallback not in ("base64", "drop", "refuse"):
@@ -132,11 +136,9 @@ class Config:
             if raw is not None and setting.text:
                 values[setting.name] = setting.parse(raw)
         values.update(keywords)
-        # "*" cannot go with credentials (browsers refuse it); asking for "*" alone plainly means without them.
         if values.get("origins") == "*":
-            if values.get("credentials"):
-                raise ConfigError('origins="*" cannot go with credentials=True: name the origins, or set credentials=False')
-            values["credentials"] = False
+            # Asking for "*" alone plainly means without credentials.
+            values.setdefault("credentials", False)
         return cls(**values)
 
 

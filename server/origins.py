@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Awaitable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,8 @@ class OriginPolicy:
         self._listed: frozenset[Origin] = frozenset()
         self._null = False
         origins = config.origins
+        if inspect.iscoroutinefunction(origins) or inspect.iscoroutinefunction(_call_of(origins)):
+            raise ConfigError("origins must be a plain function: nothing waits for it, and a coroutine would count as true")
         if isinstance(origins, str) and origins != "*":
             origins = (origins,)
         if isinstance(origins, tuple):
@@ -47,7 +50,7 @@ class OriginPolicy:
         if origin is None:
             self._check_silent(exchange, environ, script)
             return True
-        if any(ord(character) < 32 or ord(character) > 126 for character in origin):
+        if not _printable(origin):
             raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
         if not self.allows(origin, exchange, environ):
             raise HandshakeRefused(HandshakeCode.FORBIDDEN, "Origin not allowed")
@@ -67,17 +70,34 @@ class OriginPolicy:
             return self._null
         parsed = _parse(origin)
         if callable(wanted):
-            return bool(wanted(origin, environ or {}))
+            return _said(wanted(origin, environ or {}))
         if parsed is None:
             # socket.io-client 0.9 on Node says "host:port" without a scheme, as no browser does.
             return origin.lower() == exchange.headers.get("Host", "").lower()
         return parsed in self._listed or _same(parsed, exchange)
 
-    def preflight(self, exchange: Exchange) -> None:
+    def permit(self, exchange: Exchange, environ: Mapping[str, Any] | None = None) -> None:
+        """Let an allowed page read an error that comes before :meth:`admit`."""
+        origin = exchange.headers.get("Origin", "")
+        if origin and _printable(origin) and self.allows(origin, exchange, environ):
+            exchange.extra_headers.extend(self._cors(origin))
+
+    def frame(self, exchange: Exchange, environ: Mapping[str, Any] | None = None) -> None:
+        """Say whose pages may frame an endless frame (CSP 3, section 6.4.2); nothing where pages without an origin may."""
+        pages: set[Origin] = set(self._listed)
+        if callable(self._config.origins):
+            page = _parse(exchange.headers.get("Referer", ""))
+            if page is not None and self.allows(_spelled(page), exchange, environ):
+                pages.add(page)
+        allowed = "*" if self._config.origins == "*" else " ".join(["'self'", *sorted(map(_spelled, pages))])
+        if not self._null:
+            exchange.extra_headers.append(("Content-Security-Policy", f"frame-ancestors {allowed}"))
+
+    def preflight(self, exchange: Exchange, environ: Mapping[str, Any] | None = None) -> None:
         """Answer OPTIONS: 204, with permission or without."""
         headers: list[tuple[str, str]] = []
         origin = exchange.headers.get("Origin", "")
-        if origin and self.allows(origin, exchange):
+        if origin and _printable(origin) and self.allows(origin, exchange, environ):
             headers = self._cors(origin)
             headers += [("Access-Control-Allow-Methods", "GET, POST"), ("Access-Control-Max-Age", _PREFLIGHT_AGE)]
             asked = exchange.headers.get("Access-Control-Request-Headers", "")
@@ -111,11 +131,35 @@ class OriginPolicy:
         referer = headers.get("Referer")
         if referer is not None:
             page = _parse(referer)
-            if page is not None and self.allows(f"{page[0]}://{page[1]}:{page[2]}", exchange, environ):
+            if page is not None and self.allows(_spelled(page), exchange, environ):
                 return
         elif script and site is None and "Cookie" not in headers:
             return  # nothing of the user's rides on it
         raise HandshakeRefused(HandshakeCode.FORBIDDEN, "Origin not allowed")
+
+
+def _call_of(value: object) -> object:
+    return type(value).__call__ if callable(value) else None
+
+
+def _printable(origin: str) -> bool:
+    return all(32 <= ord(character) <= 126 for character in origin)
+
+
+def _said(verdict: Any) -> bool:
+    """What a callable has decided. Raises TypeError for what would have to be awaited: it is no answer, and true."""
+    if isinstance(verdict, Awaitable):
+        if inspect.iscoroutine(verdict):
+            verdict.close()
+        raise TypeError("origins returned an awaitable; it must be a plain function that returns True or False")
+    return bool(verdict)
+
+
+def _spelled(origin: Origin) -> str:
+    """As a browser writes it: without the scheme's own port."""
+    scheme, host, port = origin
+    host = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{host}" if port == _PORTS[scheme] else f"{scheme}://{host}:{port}"
 
 
 def _parse(text: str) -> Origin | None:

@@ -78,9 +78,13 @@ class RequestRouter:
             self._static.serve(exchange, tail)
             return
         if exchange.method == "OPTIONS":
-            self._origins.preflight(exchange)
+            self._origins.preflight(exchange, self._environ(exchange))
             return
-        found = locate(self._protocols, exchange.path, exchange.query, self._config.path)
+        try:
+            found = locate(self._protocols, exchange.path, exchange.query, self._config.path)
+        except Refused:
+            self._origins.permit(exchange, self._environ(exchange))
+            raise
         if found is None:
             exchange.respond(404, b"not found")
             return
@@ -90,13 +94,19 @@ class RequestRouter:
         except Refused as error:
             raise protocol.refusal(error, exchange.query) from None
 
+    def _environ(self, exchange: Exchange) -> dict[str, Any] | None:
+        """What a callable in ``origins`` may look at; None when there is none."""
+        return Handshake(exchange).environ() if callable(self._config.origins) else None
+
     def _dispatch(self, exchange: Exchange, protocol: Protocol, located: Located) -> None:
-        if located.transport and located.transport not in self._config.transports:
-            raise HandshakeRefused(HandshakeCode.UNKNOWN_TRANSPORT)
         script = located.script or located.transport == "jsonp"
-        environ = Handshake(exchange).environ() if callable(self._config.origins) else None
+        environ = self._environ(exchange)
         credentialed = located.sid is None and protocol.handshake_credentials
         cookies = self._origins.admit(exchange, environ, script, credentialed)
+        if located.transport and located.transport not in self._config.transports:
+            raise HandshakeRefused(HandshakeCode.UNKNOWN_TRANSPORT)
+        if located.transport == "htmlfile" and exchange.method == "GET":
+            self._origins.frame(exchange, environ)
         if located.sid is None:
             self._begin(exchange, protocol, located, Handshake(exchange, cookies))
         else:

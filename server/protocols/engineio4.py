@@ -22,7 +22,7 @@ __all__ = ["BareEngineIO4", "EngineIO4", "read_query"]
 SEPARATOR = "\x1e"
 #: Ours are 31 characters; a longer one cannot be.
 MAX_SID = 128
-_INDEX = re.compile(r"\d{1,10}")
+_INDEX = re.compile(r"[0-9]{1,10}")
 #: Browsers run a stream's first script after 1,024 bytes at the latest (WebKit without charset).
 _PREAMBLE_SIZE = 1024
 _PREAMBLE = (
@@ -45,12 +45,12 @@ def read_query(query: str) -> dict[str, str]:
 
 def _callback(query: str) -> bytes | None:
     index = read_query(query).get("j", "")
-    return b"___eio[%s](" % index.encode() if _INDEX.fullmatch(index) and index.isascii() else None
+    return b"___eio[%s](" % index.encode() if _INDEX.fullmatch(index) else None
 
 
 def _preamble(query: str) -> bytes:
     index = read_query(query).get("i", "0")
-    text = _PREAMBLE.format(index=index if _INDEX.fullmatch(index) and index.isascii() else "0")
+    text = _PREAMBLE.format(index=index if _INDEX.fullmatch(index) else "0")
     return text.ljust(_PREAMBLE_SIZE).encode()
 
 

@@ -22,7 +22,7 @@ CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = "0123
 RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
 #: Digits of an acknowledgement id; JavaScript counts exactly up to 16 digits.
 MAX_ID_DIGITS = 16
-_HEAD = re.compile(r"(?:(\d+)-)?(?:(/[^,]*),?)?(\d+)?")
+_HEAD = re.compile(r"(?:([0-9]+)-)?(?:(/[^,]*),?)?([0-9]+)?")
 _new = tuple.__new__
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
