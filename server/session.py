@@ -123,8 +123,8 @@ class Session(Timed):
     """One peer. ``id`` is the engine's id: a secret between the two sides, never shown to others."""
 
     __slots__ = (
-        "_abandoned", "_decoder", "_encoding", "_expecting", "_flush_due", "_framed", "_grace", "_heard", "_noops", "_parted", "_patience",
-        "_probed", "_reason", "_stream", "_unproven",
+        "_abandoned", "_attachments", "_decoder", "_encoding", "_expecting", "_flush_due", "_framed", "_grace", "_heard", "_noops", "_parted",
+        "_patience", "_probed", "_reason", "_stream", "_unproven",
         "binary", "connect_alarm", "env", "handshake", "id", "outbox", "probe", "protocol", "sockets", "state", "transport",
     )  # fmt: skip
 
@@ -152,8 +152,10 @@ class Session(Timed):
         self._framed = False
         self._probed = False
         self._noops: Alarm | None = None
-        #: A deadline for what the peer has begun and must finish: an upgrade, attachments, a drain.
+        #: A deadline for what the peer has begun and must finish: an upgrade, a drain.
         self._patience: Alarm | None = None
+        #: A deadline for the attachments of the packet that waits for them.
+        self._attachments: Alarm | None = None
         self._reason = CloseReason.SERVER
         #: Whether nothing has come over this carrier yet, of a dialect whose clients go on over another one then. Until it has, what was
         #: sent stays in the outbox: a proxy may have swallowed it.
@@ -375,11 +377,13 @@ class Session(Timed):
             if self._framed:
                 packet = self._decoder.message(data)
                 if packet is not None:
+                    if self._attachments is not None:
+                        self._got_attachments()
                     if type(packet) is Event or type(packet) is Message:
                         self.env.on_packet(self, packet)
                     else:
                         self._on_packet(packet)
-                elif self._decoder.pending and self._patience is None:
+                elif self._attachments is None and self._decoder.pending:
                     self._await_attachments()
             else:
                 self._on_body(transport, data)
@@ -399,11 +403,14 @@ class Session(Timed):
                 return
         if transport.framing is Framing.CALL and isinstance(data, str):
             data = self.protocol.script_body(data)
-        for packet in self._decoder.payload(data):
+        packets = self._decoder.payload(data)
+        if packets and self._attachments is not None:
+            self._got_attachments()
+        for packet in packets:
             if self.state is SessionState.CLOSED:
                 return
             self._on_packet(packet)
-        if self._decoder.pending and self._patience is None:
+        if self._attachments is None and self._decoder.pending:
             self._await_attachments()
 
     def _on_packet(self, packet: Packet) -> None:
@@ -431,11 +438,15 @@ class Session(Timed):
         """A packet whose attachments never come holds memory: it has as long as a heartbeat."""
 
         def late() -> None:
-            self._patience = None
-            if self._decoder.pending and self.state is not SessionState.CLOSED:
-                self.close(CloseReason.PARSE_ERROR, 1002, "attachments did not come in time")
+            self._attachments = None
+            self.close(CloseReason.PARSE_ERROR, 1002, "attachments did not come in time")
 
-        self._patience = self.env.wheel.after(self.env.config.ping_timeout, late)
+        self._attachments = self.env.wheel.after(self.env.config.ping_timeout, late)
+
+    def _got_attachments(self) -> None:
+        if self._attachments is not None:
+            self.env.wheel.discard(self._attachments)
+            self._attachments = None
 
     def on_ready(self, transport: Transport) -> None:
         if transport is not self.transport:
@@ -635,6 +646,7 @@ class Session(Timed):
         self._step(Input.CLOSE)
         self.env.wheel.discard(self)
         self._clear_upgrade()
+        self._got_attachments()
         if self.connect_alarm is not None:
             self.env.wheel.discard(self.connect_alarm)
             self.connect_alarm = None
