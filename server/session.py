@@ -123,8 +123,8 @@ class Session(Timed):
     """One peer. ``id`` is the engine's id: a secret between the two sides, never shown to others."""
 
     __slots__ = (
-        "_abandoned", "_attachments", "_decoder", "_encoding", "_expecting", "_flush_due", "_framed", "_grace", "_heard", "_noops", "_parted",
-        "_patience", "_probed", "_reason", "_stream", "_unproven",
+        "_abandoned", "_attachments", "_decoder", "_encoding", "_expecting", "_flush_due", "_framed", "_grace", "_heard", "_noops",
+        "_parted", "_patience", "_probed", "_reason", "_stream", "_unproven",
         "binary", "connect_alarm", "env", "handshake", "id", "outbox", "probe", "protocol", "sockets", "state", "transport",
     )  # fmt: skip
 

@@ -256,6 +256,18 @@ def test_what_a_dead_poll_did_not_take_goes_over_the_new_stream_once() -> None:
     assert stream.sent[1:] == [framed("4saved")]
 
 
+def test_what_the_last_poll_carried_is_not_said_again_though_the_kernel_has_not_told_yet() -> None:
+    """The client says "5" only when its last poll has ended."""
+    world = World()
+    stream = world.probe()
+    world.session.on_data(stream, "2probe")
+    world.say("once")
+    assert world.poll(taken=None) == b"4once"
+    world.session.on_data(stream, "5")
+    assert stream.sent == [framed("3probe")]
+    assert len(world.session.outbox) == 0
+
+
 def test_an_upgrade_that_takes_too_long_is_given_up_and_the_polls_go_on() -> None:
     world = World(upgrade_timeout=0.5)
     stream = world.probe()
