@@ -89,6 +89,9 @@ class Config:
     per_message_deflate_threshold: int = _setting(1024, "bytes from which a WebSocket message is deflated", low=0, high=2**30)
     control_rate: float = _setting(100.0, "pings and pongs a second that one WebSocket may send", low=1, high=10**6)
     body_timeout: float = _setting(20.0, "seconds that a request body may take to arrive", low=0.1, high=3600)
+    idle_timeout: float = _setting(
+        20.0, "seconds that a connection of listen() may take to send a request's head, or be idle between requests", low=0.1, high=3600
+    )
     serve_client: bool = _setting(True, "serve the browser file at <path>anywire.js and <path>socket.io.js")
     always_connect: bool = _setting(False, "answer CONNECT before the connect handler ran, so that it can already emit")
     history: int = _setting(0, "reserved for the delivery of missed messages; 0 is the only value yet", low=0, high=0)

@@ -105,7 +105,7 @@ class Endpoint:
         server = HTTPServer(
             app if app is not None else self.router,
             ssl_options=ssl_options,
-            idle_connection_timeout=75.0,
+            idle_connection_timeout=self.config.idle_timeout,
             body_timeout=self.config.body_timeout,
             max_header_size=32_768,
         )

@@ -142,7 +142,7 @@ class TransportOptions:
 class Exchange(abc.ABC):
     """One HTTP request and its answer.
 
-    ``method`` is upper case; ``path`` and ``query`` are as sent (not decoded); ``headers`` is looked up without regard
+    ``method`` (its case matters), ``path`` and ``query`` are as sent, not decoded; ``headers`` is looked up without regard
     to case, repeated ones joined by ``,``; ``peer`` is the remote ``(address, port)`` as the trusted proxies
     setting sees it; ``secure`` says whether the peer came over TLS. ``extra_headers`` (CORS, cookies) are added to every
     answer, the 101 included. Exactly one of ``respond``, ``stream`` or ``upgrade`` answers; a second one raises
@@ -207,7 +207,10 @@ class Exchange(abc.ABC):
 
     @abc.abstractmethod
     def upgrade(self, headers: Sequence[tuple[str, str]]) -> Wire:
-        """Answer 101 with ``headers`` and hand the socket over; the HTTP engine forgets the connection."""
+        """Answer 101 with ``headers`` and hand the socket over; the HTTP engine forgets the connection.
+
+        Raises :class:`Refused`, with nothing answered, for a request with a body.
+        """
 
     @abc.abstractmethod
     def abort(self) -> None:

@@ -15,7 +15,7 @@ from tornado import httputil
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.routing import Router
 
-from .base import Exchange
+from .base import Exchange, Refused
 from .wire import Wire
 
 __all__ = ["ExchangeRouter", "TornadoExchange", "take_socket"]
@@ -97,7 +97,7 @@ class TornadoExchange(Exchange):
     def __init__(self, request: httputil.HTTPServerRequest, trusted: Networks) -> None:
         self.native = request
         self.connection: Any = request.connection
-        self.method = (request.method or "").upper()
+        self.method = request.method or ""
         self.path = request.path
         self.query = request.query
         self.headers: Mapping[str, str] = request.headers
@@ -276,6 +276,9 @@ class TornadoExchange(Exchange):
             self.connection.finish()
 
     def upgrade(self, headers: Sequence[tuple[str, str]]) -> Wire:
+        if "Transfer-Encoding" in self.headers or self.headers.get("Content-Length", "0") != "0":
+            # What follows would be taken for frames.
+            raise Refused("a request that switches protocols has no body")
         self._begin()
         if self._closed or self.connection.stream is None or self.connection.stream.closed():
             raise ConnectionResetError("the peer is gone")

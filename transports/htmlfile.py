@@ -81,8 +81,6 @@ class HtmlFile(PostingTransport):
             self._timer = None
 
     def close(self, last: bytes = b"", code: int = 1000, reason: str = "") -> None:
-        if self._closed:
-            return
         self._stop_timer()
         stream, self._stream = self._stream, None
         if stream is not None:

@@ -53,7 +53,13 @@ class PostingTransport(Transport):
         self._reading = False
         exchange.on_close = None
         try:
-            later = self.delegate.on_data(self, self._decode(exchange, body))
+            data = self._decode(exchange, body)
+        except Refused as error:
+            exchange.respond(error.status, error.body, error.content_type, error.headers)
+            self._lose(Loss.ERROR)
+            return
+        try:
+            later = self.delegate.on_data(self, data)
         except Refused as error:
             exchange.respond(error.status, error.body, error.content_type, error.headers)
             return
@@ -136,8 +142,7 @@ class Polling(PostingTransport):
         self._answer(data, binary, report=True)
 
     def close(self, last: bytes = b"", code: int = 1000, reason: str = "") -> None:
-        if self._closed:
-            return
+        # Also after an error in a POST, which the delegate answers by this: the poll beside it must not wait for ever.
         if self._parked is not None:
             self._answer(last)
         self._lose(Loss.LOCAL)
