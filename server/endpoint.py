@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -97,11 +98,13 @@ class Endpoint:
     ) -> HTTPServer:
         """Serve on ``port`` (0: a free one, see :attr:`port`), this server alone or inside a Tornado application ``app``.
 
-        ``ssl_options`` are Tornado's. ``app`` must have :attr:`router` among its routes. Raises OSError when the port is taken.
+        ``ssl_options`` are Tornado's. Raises ConfigError for an ``app`` without a route to :attr:`router`, OSError when the port is taken.
         """
         self._bind_loop()
         if app is not None and not callable(app):
             raise ConfigError(f"app must be a tornado.web.Application, not {type(app).__name__}")
+        if not self.router.mounted_in(app):
+            raise ConfigError(f"app has no route to this server; give it (r'{re.escape(self.config.path)}.*', sio.router)")
         server = HTTPServer(
             app if app is not None else self.router,
             ssl_options=ssl_options,

@@ -338,16 +338,14 @@ def test_too_many_header_lines_are_431_and_too_long_ones_close_the_connection(ru
     run(main())
 
 
-def test_thousands_of_arguments_are_refused_or_read_in_no_time(run: Callable[..., Any]) -> None:
+def test_thousands_of_arguments_are_refused(run: Callable[..., Any]) -> None:
     """H12."""
 
     async def main() -> None:
         async with serving() as sio, RawClient(sio.port) as client:
             arguments = "&".join(f"a{i}=1" for i in range(2000))
             answer = await client.request("GET", BASE + "polling&" + arguments)
-            assert answer.status in (200, 400)
-            for session in sio._hub.sessions.values():
-                assert session.handshake.arguments == {}
+            assert answer.status == 400 and not sio._hub.sessions
 
     run(main())
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from tornado import httputil
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
-from tornado.routing import Router
+from tornado.routing import Router, RuleRouter
+from tornado.web import Application
 
 from .base import Exchange, Refused
 from .wire import Wire
@@ -42,6 +43,15 @@ class ExchangeRouter(Router):
 
     def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> httputil.HTTPMessageDelegate:
         return _Delegate(request, self._handler, self._trusted)
+
+    def mounted_in(self, app: object) -> bool:
+        """Whether a Tornado application has a route to this one; true also when that cannot be known."""
+        return not isinstance(app, Application) or self._reached_by(app.default_router)
+
+    def _reached_by(self, router: object) -> bool:
+        if router is self or (isinstance(router, Router) and not isinstance(router, (RuleRouter, ExchangeRouter))):
+            return True
+        return isinstance(router, RuleRouter) and any(self._reached_by(rule.target) for rule in router.rules)
 
 
 class _Delegate(httputil.HTTPMessageDelegate):
