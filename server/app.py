@@ -37,6 +37,8 @@ log = logging.getLogger("anywire.server")
 
 #: Events that mean something to clients' own libraries and are never the application's (socket.io, lib/socket.ts).
 _RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
+#: Seconds that the callback of an emit waits for acknowledgements, from clients of this process and of others.
+CALLBACK_PATIENCE, CALLBACK_PATIENCE_ELSEWHERE = 3600.0, 60.0
 Targets = str | Iterable[str] | None
 #: What the sending methods return: already done, or about to be.
 Sent = Awaitable[Any]
@@ -171,10 +173,8 @@ class Server(Endpoint):
         target = to if to is not None else room
         if namespace != "/" or self._outgoing_hooks or type(event) is not str or event in _RESERVED:
             self._check_emit(event, args, target, namespace)
-        if callback is not None:
-            return self._emit_asking(event, args, target, namespace, callback)
         members = self._hub.namespaces.get(namespace)
-        if type(target) is str and skip_sid is None and skip_room is None:
+        if type(target) is str and skip_sid is None and skip_room is None and callback is None:
             socket = members.sockets.get(target) if members is not None else None
             if socket is not None and members is not None and target not in members.rooms:
                 outgoing = Outgoing(Event(namespace, event, args), volatile, self._deflate_threshold)
@@ -189,12 +189,17 @@ class Server(Endpoint):
         sockets = self._hub.select(namespace, rooms, skip_sids, skip_rooms)
         if self._local.refuses_binary:
             self._local.check(sockets, outgoing)
-        written = self._hub.fan_out(sockets, outgoing)
+        body: dict[str, Any] = {}
         if not ignore_queue and not self._cluster.alone:
-            self._cluster.publish(
-                "emit", namespace=namespace, event=event, args=list(args), rooms=rooms, skip_sids=skip_sids,
-                skip_rooms=skip_rooms, volatile=volatile, ack=None, timeout=None,
-            )  # fmt: skip
+            body = {
+                "namespace": namespace, "event": event, "args": list(args), "rooms": rooms, "skip_sids": skip_sids,
+                "skip_rooms": skip_rooms, "volatile": volatile, "ack": None, "timeout": None,
+            }  # fmt: skip
+        if callback is not None:
+            return self._emit_asking(packet, sockets, volatile, callback, body)
+        written = self._hub.fan_out(sockets, outgoing)
+        if body:
+            self._cluster.publish("emit", **body)
         return SETTLED if written is None else written
 
     def send(self, data: Any, *args: Any, **options: Any) -> Sent:
@@ -243,81 +248,80 @@ class Server(Endpoint):
     ) -> tuple[list[tuple[str, tuple[Any, ...] | None]], bool]:
         """Ask local clients and other nodes; the answers, and whether all came in time."""
         packet = Event(namespace, event, args)
+        outgoing = Outgoing(packet)
+        outgoing.messages(self._protocols[0], True)  # as for an emit
         sockets = self._hub.select(namespace, rooms)
         if single:
             sockets = sockets[:1]
         if self._local.refuses_binary:
-            self._local.check(sockets, Outgoing(packet))
-        id_, gathered = self._cluster.ask()
-        body = {
-            "namespace": namespace, "event": event, "args": list(args), "rooms": rooms, "skip_sids": [], "skip_rooms": [],
-            "volatile": False, "ack": id_, "timeout": float(timeout),
-        }  # fmt: skip
-        others = 0
-        if single and not sockets and rooms:
-            node = node_of(rooms[0])
-            others = 1
-            if local or node in (None, self._hub.node) or not await self._cluster.send(node or "", "emit", **body):
-                raise BadNamespaceError(f"{rooms[0]!r} is not connected to namespace {namespace!r}")
-        elif not single and not local and not self._cluster.alone:
-            others = await self._cluster.others()
-            self._cluster.publish("emit", **body)
-        gathered.nodes, gathered.clients = others, len(sockets)
-        for socket in sockets:
-            self._local.ask(socket, packet, timeout, lambda values, sid=socket.sid: gathered.answer((sid, values)))  # type: ignore[misc]
-        gathered.check()
-        complete = await self._cluster.answers(id_, gathered, timeout)
-        return gathered.answers, complete
+            self._local.check(sockets, outgoing)
+        with self._cluster.asking() as (id_, gathered):
+            body = {
+                "namespace": namespace, "event": event, "args": list(args), "rooms": rooms, "skip_sids": [], "skip_rooms": [],
+                "volatile": False, "ack": id_, "timeout": float(timeout),
+            }  # fmt: skip
+            # What is awaited is set before anything is sent: an answer may be here before the sending has returned.
+            gathered.clients = len(sockets)
+            if single and not sockets and rooms:
+                node = node_of(rooms[0])
+                gathered.nodes = 1
+                if local or node in (None, self._hub.node) or not await self._cluster.send(node or "", "emit", **body):
+                    raise BadNamespaceError(f"{rooms[0]!r} is not connected to namespace {namespace!r}")
+            elif not single and not local and not self._cluster.alone:
+                gathered.nodes = await self._cluster.others()
+                self._cluster.publish("emit", **body)
+            for socket in sockets:
+                self._local.ask(socket, packet, timeout, lambda values, sid=socket.sid: gathered.answer((sid, values)))  # type: ignore[misc]
+            gathered.check()
+            complete = await self._cluster.answers(gathered, timeout)
+            return gathered.answers, complete
 
     def _emit_asking(
-        self, event: str, args: tuple[Any, ...], target: Targets, namespace: str, callback: Callable[..., Any]
+        self, packet: Event, sockets: list[Socket], volatile: bool, callback: Callable[..., Any], body: dict[str, Any]
     ) -> Coroutine[Any, Any, None]:
-        """Emit with a callback for each acknowledgement. Local clients are asked now; others by a task."""
-        rooms = _names(target)
-        sockets = self._hub.select(namespace, rooms)
+        """Emit with a callback for each acknowledgement. Local clients are asked now; others, if there is a ``body``, by a task."""
 
         def answered(values: tuple[Any, ...] | None) -> None:
-            if values is not None:
+            if values is None:
+                return
+            try:
                 result = callback(*values)
+            except Exception:
+                log.exception("! an acknowledgement's callback failed")
+            else:
                 if isinstance(result, Coroutine):
                     self._runner().run(result, _log_callback)
 
-        packet = Event(namespace, event, args)
-        if self._local.refuses_binary:
-            self._local.check(sockets, Outgoing(packet))
         for socket in sockets:
-            self._local.ask(socket, packet, 3600.0, answered)
-        if not self._cluster.alone and not (sockets and isinstance(target, str) and sockets[0].sid == target):
-            self.start_background_task(self._ask_others, event, args, rooms, namespace, answered)
+            self._local.ask(socket, packet, CALLBACK_PATIENCE, answered, volatile)
+        if body and not (sockets and body["rooms"] == [sockets[0].sid]):
+            self.start_background_task(self._ask_others, body, answered)
         return SETTLED
 
-    async def _ask_others(
-        self,
-        event: str,
-        args: tuple[Any, ...],
-        rooms: list[str] | None,
-        namespace: str,
-        answered: Callable[[tuple[Any, ...] | None], None],
-    ) -> None:
-        id_, gathered = self._cluster.ask()
-        gathered.nodes = await self._cluster.others()
-        self._cluster.publish(
-            "emit", namespace=namespace, event=event, args=list(args), rooms=rooms, skip_sids=[], skip_rooms=[],
-            volatile=False, ack=id_, timeout=60.0,
-        )  # fmt: skip
-        await self._cluster.answers(id_, gathered, 60.0)
-        for _, values in gathered.answers:
-            answered(values)
+    async def _ask_others(self, body: dict[str, Any], answered: Callable[[tuple[Any, ...] | None], None]) -> None:
+        with self._cluster.asking() as (id_, gathered):
+            gathered.nodes = await self._cluster.others()
+            self._cluster.publish("emit", **{**body, "ack": id_, "timeout": CALLBACK_PATIENCE_ELSEWHERE})
+            await self._cluster.answers(gathered, CALLBACK_PATIENCE_ELSEWHERE)
+            for _, values in gathered.answers:
+                answered(values)
 
     def _check_emit(self, event: Any, args: tuple[Any, ...], target: Any, namespace: str) -> None:
         if type(event) is not str or event in _RESERVED:
             if not isinstance(event, str):
                 raise PayloadError(f"an event's name is a str, not {type(event).__name__}")
             raise PayloadError(f"the event name {event!r} is reserved; choose another")
-        if namespace != "/" and not self.handlers.accepts(namespace):
-            raise BadNamespaceError(f"namespace {namespace!r} has no handler; register one, or did you mean another?")
+        self._check_namespace(namespace)
         for hook in self._outgoing_hooks:
             hook(event, args, target, namespace)
+
+    def _check_namespace(self, namespace: str) -> None:
+        """Raise BadNamespaceError for one that no client can be in."""
+        if namespace == "/" or (namespace.startswith("/") and self.handlers.accepts(namespace)):
+            return
+        if not namespace.startswith("/"):
+            raise BadNamespaceError(f'a namespace begins with "/"; did you mean {"/" + namespace!r}?')
+        raise BadNamespaceError(f"namespace {namespace!r} has no handler; register one, or did you mean another?")
 
     # -- rooms ------------------------------------------------------------------------------------------------------
 
@@ -326,7 +330,7 @@ class Server(Endpoint):
         return self._move("join", sid, room, namespace or "/")
 
     def leave_room(self, sid: str, room: str, namespace: str | None = None) -> Sent:
-        """Take a client out of a room, on whichever process it is."""
+        """Take a client out of a room, on whichever process it is. No error when it has gone already."""
         return self._move("leave", sid, room, namespace or "/")
 
     def _move(self, kind: str, sid: str, room: str, namespace: str) -> Sent:
@@ -334,20 +338,23 @@ class Server(Endpoint):
             raise ValueError(f"a room's name is a non-empty str, not {room!r}")
         socket = self._hub.find(sid, namespace)
         if socket is None:
-            return self._at_home(sid, namespace, kind, namespace=namespace, room=room, sids=[sid], rooms=None, skip_sids=[])
+            body = {"namespace": namespace, "room": room, "sids": [sid], "rooms": None, "skip_sids": []}
+            return self._at_home(sid, namespace, kind, body, must=kind == "join")
         if kind == "join":
             self._local.join(socket, room)
         else:
             self._hub.leave(socket, room)
         return SETTLED
 
-    def _at_home(self, sid: str, where: str, kind: str, **body: Any) -> Sent:
-        """Have another node do it; raises BadNamespaceError at once when the sid is not another node's."""
+    def _at_home(self, sid: str, namespace: str, kind: str, body: dict[str, Any], must: bool) -> Sent:
+        """Have another node do it. When the sid is not another node's, ``must`` raises BadNamespaceError at once; else it has just gone."""
         telling = self._cluster.tell_home(sid, kind, **body)
-        if telling is None:
-            raise BadNamespaceError(f"{sid!r} is not connected to namespace {where!r}")
-
-        return telling
+        if telling is not None:
+            return telling
+        self._check_namespace(namespace)
+        if must:
+            raise BadNamespaceError(f"{sid!r} is not connected to namespace {namespace!r}")
+        return SETTLED
 
     def close_room(self, room: str, namespace: str | None = None) -> Sent:
         """Empty a room, on all processes."""
@@ -390,25 +397,27 @@ class Server(Endpoint):
         namespace, rooms, skipped = namespace or "/", _names(to), _names(skip_sid) or []
         found = [self._local.describe(socket) for socket in self._hub.select(namespace, rooms, skipped)]
         if not self._cluster.alone:
-            id_, gathered = self._cluster.ask()
-            gathered.nodes = await self._cluster.others()
-            self._cluster.publish("fetch", id=id_, namespace=namespace, rooms=rooms, skip_sids=skipped)
-            gathered.check()
-            if not await self._cluster.answers(id_, gathered, timeout):
-                raise TimeoutError(f"{gathered.nodes} processes did not answer within {timeout} seconds")
-            found += gathered.answers
+            with self._cluster.asking() as (id_, gathered):
+                gathered.nodes = await self._cluster.others()
+                self._cluster.publish("fetch", id=id_, namespace=namespace, rooms=rooms, skip_sids=skipped)
+                gathered.check()
+                if not await self._cluster.answers(gathered, timeout):
+                    raise TimeoutError(f"{gathered.nodes} processes did not answer within {timeout} seconds")
+                found += gathered.answers
         return [RemoteSocket(s["sid"], tuple(s["rooms"]), s["data"], s["transport"], s["node"]) for s in found]
 
     def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False, *, close: bool = False) -> Sent:
-        """Disconnect a client from a namespace, or with ``close`` end its whole session, on whichever process it is."""
+        """Disconnect a client from a namespace, or with ``close`` end its whole session, on whichever process it is.
+
+        No error when it has gone already.
+        """
         namespace = namespace or "/"
         socket = self._hub.find(sid, namespace)
         if socket is not None:
             self._kick(socket, close)
             return SETTLED
-        return self._at_home(
-            sid, namespace, "disconnect", namespace=namespace, sids=[sid], rooms=None, skip_sids=[], close=close
-        )  # fmt: skip
+        body = {"namespace": namespace, "sids": [sid], "rooms": None, "skip_sids": [], "close": close}
+        return self._at_home(sid, namespace, "disconnect", body, must=False)
 
     def disconnect_sockets(
         self, to: Targets = None, namespace: str | None = None, skip_sid: Targets = None, *, close: bool = False
@@ -501,7 +510,7 @@ def _names(target: Targets) -> list[str] | None:
     """A client, a room or several, as a list. Raises ValueError for what is neither."""
     if target is None or isinstance(target, str):
         return None if target is None else [target]
-    names = list(target)
+    names = list(target) if isinstance(target, Iterable) else [target]
     if not all(isinstance(name, str) for name in names):
         raise ValueError("to=, room= and skip_sid= take a str or several, no other type")
     return names

@@ -8,10 +8,12 @@ import importlib
 import logging
 import os
 import signal
+import ssl
 import sys
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
+from urllib.parse import quote
 
 from .app import Server
 from .config import settings_table
@@ -51,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="the live slide deck with chat and poll")
     _add_listening(demo)
     demo.add_argument("--store", default="memory", help="as for serve")
+    demo.add_argument("--token", help="what lets the speaker in; processes that share a store need the same (default: a new one)")
     demo.set_defaults(run=_demo)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(run=_version)
@@ -85,10 +88,11 @@ async def _run_target(arguments: argparse.Namespace) -> int:
     if not isinstance(server, Endpoint):
         raise ConfigError(f"{arguments.target} is a {type(server).__name__}; it must be an anywire.Server or EngineServer")
     app = _load(arguments.app) if arguments.app else None
+    told = _listen_to_signals()
     await server.start()
-    server.listen(arguments.port, arguments.host, app, _tls(arguments))
+    _listen(server, app, arguments)
     _announce(server, arguments)
-    await _until_told()
+    await _until(told)
     await server.shutdown(GRACE)
     return 0
 
@@ -100,12 +104,13 @@ def _demo(arguments: argparse.Namespace) -> int:
 async def _run_demo(arguments: argparse.Namespace) -> int:
     from .demo.app import build
 
-    demo = build(store=arguments.store)
+    demo = build(arguments.token, store=arguments.store)
+    told = _listen_to_signals()
     await demo.sio.start()
-    demo.sio.listen(arguments.port, arguments.host, demo.application, _tls(arguments))
+    _listen(demo.sio, demo.application, arguments)
     base = _announce(demo.sio, arguments)
-    print(f"  viewers  {base}/\n  speaker  {base}/speaker?token={demo.token}", flush=True)
-    await _until_told()
+    print(f"  viewers  {base}/\n  speaker  {base}/speaker?token={quote(demo.token)}", flush=True)
+    await _until(told)
     await demo.sio.shutdown(GRACE)
     return 0
 
@@ -122,12 +127,16 @@ def _announce(server: Endpoint, arguments: argparse.Namespace) -> str:
     return base
 
 
-async def _until_told() -> None:
-    """Wait for SIGINT or SIGTERM."""
+def _listen_to_signals() -> asyncio.Event:
+    """What SIGINT and SIGTERM set from now on."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
+    return told
+
+
+async def _until(told: asyncio.Event) -> None:
     await told.wait()
     print("anywire: telling the clients and closing", flush=True)
 
@@ -151,9 +160,25 @@ def _load(spec: str) -> Any:
     return found
 
 
-def _tls(arguments: argparse.Namespace) -> dict[str, Any] | None:
+def _listen(server: Endpoint, app: Any, arguments: argparse.Namespace) -> None:
+    tls = _tls(arguments)
+    try:
+        server.listen(arguments.port, arguments.host, app, tls)
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"cannot listen on {arguments.host} port {arguments.port}: {error}") from None
+
+
+def _tls(arguments: argparse.Namespace) -> ssl.SSLContext | None:
     if not arguments.certfile:
         if arguments.keyfile:
             raise ConfigError("--keyfile needs --certfile")
         return None
-    return {"certfile": arguments.certfile, "keyfile": arguments.keyfile or arguments.certfile}
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    for name in filter(None, (arguments.certfile, arguments.keyfile)):
+        if not os.access(name, os.R_OK):
+            raise ConfigError(f"cannot read {name!r}")
+    try:
+        context.load_cert_chain(arguments.certfile, arguments.keyfile)
+    except ssl.SSLError as error:
+        raise ConfigError(f"{arguments.certfile!r} is no PEM certificate with its key: {error.reason}") from None
+    return context

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .backplane.base import Backplane
@@ -100,20 +101,22 @@ class Cluster:
 
     # -- questions --------------------------------------------------------------------------------------------------
 
-    def ask(self) -> tuple[str, Gathered]:
-        """A fresh question: its id, and where its answers gather."""
+    @contextmanager
+    def asking(self) -> Iterator[tuple[str, Gathered]]:
+        """A fresh question: its id, and where its answers gather. It is forgotten at the end of the block."""
         id_ = secrets.token_hex(8)
-        gathered = self._pending[id_] = Gathered(asyncio.get_running_loop())
-        return id_, gathered
+        self._pending[id_] = Gathered(asyncio.get_running_loop())
+        try:
+            yield id_, self._pending[id_]
+        finally:
+            del self._pending[id_]
 
-    async def answers(self, id_: str, gathered: Gathered, timeout: float) -> bool:
-        """Wait for all answers; False when the time was up first. The question is forgotten either way."""
+    async def answers(self, gathered: Gathered, timeout: float) -> bool:
+        """Wait for all answers; False when the time was up first."""
         try:
             await asyncio.wait_for(asyncio.shield(gathered.done), timeout)
         except TimeoutError:
             return False
-        finally:
-            self._pending.pop(id_, None)
         return True
 
     async def others(self) -> int:
@@ -150,11 +153,11 @@ class Cluster:
         id_, origin, timeout = body["ack"], envelope.origin, body["timeout"] or ANSWER_TIMEOUT
         self._post(origin, "ack_count", id=id_, count=len(sockets))
         for socket in sockets:
-            self._local.ask(socket, event, timeout, self._relay(origin, id_, socket.sid))
+            self._local.ask(socket, event, timeout, self._relay(origin, id_, socket.sid), body["volatile"])
 
     def _relay(self, origin: str, id_: str, sid: str) -> Callable[[tuple[Any, ...] | None], None]:
         def answer(args: tuple[Any, ...] | None) -> None:
-            self._post(origin, "ack", id=id_, sid=sid, args=list(args) if args is not None else [])
+            self._post(origin, "ack", id=id_, sid=sid, args=list(args) if args is not None else None)
 
         return answer
 
@@ -170,7 +173,8 @@ class Cluster:
     def _on_ack(self, envelope: Envelope) -> None:
         gathered = self._pending.get(envelope.body["id"])
         if gathered is not None:
-            gathered.answer((envelope.body["sid"], tuple(envelope.body["args"])))
+            args = envelope.body["args"]
+            gathered.answer((envelope.body["sid"], None if args is None else tuple(args)))
 
     def _on_join(self, envelope: Envelope) -> None:
         for socket in self._selected(envelope.body):
@@ -250,8 +254,13 @@ class LocalOperations:
                 takers.append(socket)
         return takers
 
-    def ask(self, socket: Socket, event: Event, timeout: float, answer: Callable[[tuple[Any, ...] | None], None]) -> None:
-        """Send an event that wants an acknowledgement; after ``timeout`` seconds the answer is no longer awaited."""
+    def ask(
+        self, socket: Socket, event: Event, timeout: float, answer: Callable[[tuple[Any, ...] | None], None], volatile: bool = False
+    ) -> None:
+        """Send an event that wants an acknowledgement; after ``timeout`` seconds the answer is no longer awaited.
+
+        ``answer`` gets None when the client was not sent it or leaves first.
+        """
         wheel = socket.session.env.wheel
         late = wheel.after(timeout, lambda: socket.forget_ack(id_))
 
@@ -260,7 +269,7 @@ class LocalOperations:
             answer(args)
 
         id_ = socket.expect_ack(received)
-        if not socket.send(Outgoing(event._replace(ack=id_), False, self._deflate_threshold)):
+        if not socket.send(Outgoing(event._replace(ack=id_), volatile, self._deflate_threshold)):
             socket.forget_ack(id_)
             received(None)
 

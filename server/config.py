@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import ipaddress
+import re
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +30,11 @@ _TRANSPORT_NAMES = {
     "jsonp-polling": "jsonp",
     "htmlfile": "htmlfile",
 }
+
+#: RFC 6265, 4.1.1: a cookie's name is a token.
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+#: Segments of RFC 3986, 3.3, in ASCII.
+_PATH = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@%-]+/)*")
 
 Origins = str | Sequence[str] | Callable[[str, Mapping[str, Any]], bool] | None
 Authorization = Callable[[Mapping[str, Any]], bool | str | Awaitable[bool | str | None] | None] | None
@@ -100,7 +107,8 @@ class Config:
         """Normalise what has several spellings, then check everything. Raises ConfigError."""
         put = object.__setattr__
         put(self, "transports", _transports(self.transports))
-        put(self, "path", "/" + self.path.strip("/") + "/" if self.path.strip("/") else "/")
+        if isinstance(self.path, str):
+            put(self, "path", "/" + self.path.strip("/") + "/" if self.path.strip("/") else "/")
         for name in ("allowed_hosts", "trusted_proxies"):
             put(self, name, _words(name, getattr(self, name)))
         put(self, "allowed_hosts", tuple(host.lower() for host in self.allowed_hosts))
@@ -119,26 +127,30 @@ class Config:
             raise ConfigError(f'slow_consumer is {self.slow_consumer!r}; it must be "close" or "drop"')
         if self.binary_fallback not in ("base64", "drop", "refuse"):
             raise ConfigError(f'binary_fallback is {self.binary_fallback!r}; it must be "base64", "drop" or "refuse"')
+        if self.cookie and not _TOKEN.fullmatch(self.cookie):
+            raise ConfigError(f"cookie is {self.cookie[:40]!r}; a cookie's name is letters, digits and some signs, such as io")
+        if not _PATH.fullmatch(self.path):
+            raise ConfigError(f"path is {self.path[:40]!r}; it must be a URL's path, such as /socket.io/")
+        for network in self.trusted_proxies:
+            _check_network(network)
         if self.store != "memory" and urlsplit(self.store).scheme not in ("redis", "rediss", "unix"):
             raise ConfigError('store must be "memory" or a URL that begins with redis://, rediss:// or unix://')
 
     @classmethod
-    def build(cls, environ: Mapping[str, str] | None = None, **keywords: Any) -> Config:
+    def build(cls, environ: Mapping[str, str] | None = None, defaults: Mapping[str, Any] | None = None, /, **keywords: Any) -> Config:
         """Settings from ``ANYWIRE_...`` variables of ``environ``, overridden by ``keywords``.
 
-        Raises ConfigError for an unknown name, with the nearest known one.
+        ``defaults``: where they differ from the table's.
+
+        Raises ConfigError for an unknown name, with the nearest known one; an unknown variable is only warned of, because others may use
+        the prefix too.
         """
         keywords = _from_socketio(keywords)
         known = {field.name for field in dataclasses.fields(cls)}
         for name in keywords:
             if name not in known:
                 raise ConfigError(_unknown(name, known))
-        values: dict[str, Any] = {}
-        for setting in settings_table():
-            raw = (environ or {}).get(setting.variable)
-            if raw is not None and setting.text:
-                values[setting.name] = setting.parse(raw)
-        values.update(keywords)
+        values = {**(defaults or {}), **_from_environ(environ or {}), **keywords}
         if values.get("origins") == "*":
             # Asking for "*" alone plainly means without credentials.
             values.setdefault("credentials", False)
@@ -185,6 +197,22 @@ def settings_table() -> tuple[Setting, ...]:
         )
         for field in dataclasses.fields(Config)
     )
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+    rows = {row.variable: row for row in settings_table()}
+    values: dict[str, Any] = {}
+    for variable, raw in environ.items():
+        if not variable.startswith(ENV_PREFIX):
+            continue
+        row = rows.get(variable)
+        if row is None:
+            warnings.warn(_unknown(variable, set(rows), "environment variable"), stacklevel=4)
+        elif not row.text:
+            raise ConfigError(f"{variable} cannot be said in the environment: {row.name} is a callable; give it to Server() in Python")
+        else:
+            values[row.name] = row.parse(raw)
+    return values
 
 
 #: python-socketio's keywords under our names, so that an application moves by changing an import.
@@ -261,6 +289,13 @@ def _check_range(field: dataclasses.Field[Any], value: Any) -> None:
     low, high = field.metadata["low"], field.metadata["high"]
     if low is not None and not low <= value <= high:
         raise ConfigError(f"{field.name} is {value}; it must be from {low} to {high}")
+
+
+def _check_network(text: str) -> None:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ConfigError(f"trusted_proxies holds {text[:60]!r}; it takes addresses and networks, such as 10.0.0.1 or 10.0.0.0/8") from None
 
 
 def _parse_bool(name: str, raw: str) -> bool:

@@ -47,7 +47,7 @@ class EngineServer(Endpoint):
     _protocols = BARE_PROTOCOLS
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(Config.build(os.environ, **{"path": "/engine.io/", "serve_client": False, **settings}))
+        super().__init__(Config.build(os.environ, {"path": "/engine.io/", "serve_client": False}, **settings))
         self._on: dict[str, Callable[..., Any]] = {}
 
     def on(self, event: str, handler: Callable[..., Any] | None = None) -> Any:

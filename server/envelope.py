@@ -27,7 +27,7 @@ _SCHEMA: dict[str, dict[str, tuple[Any, ...]]] = {
         "namespace": (str,), "event": (str, int, float), "args": (list,), "rooms": (_TEXTS, NoneType), "skip_sids": (_TEXTS,),
         "skip_rooms": (_TEXTS,), "volatile": (bool,), "ack": (str, NoneType), "timeout": (float, NoneType),
     },
-    "ack": {"id": (str,), "sid": (str,), "args": (list,)},
+    "ack": {"id": (str,), "sid": (str,), "args": (list, NoneType)},
     "ack_count": {"id": (str,), "count": (int,)},
     "join": {"namespace": (str,), "room": (str,), "sids": (_TEXTS, NoneType), "rooms": (_TEXTS, NoneType), "skip_sids": (_TEXTS,)},
     "leave": {"namespace": (str,), "room": (str,), "sids": (_TEXTS, NoneType), "rooms": (_TEXTS, NoneType), "skip_sids": (_TEXTS,)},

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from http.cookies import CookieError, SimpleCookie
+import re
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from ..transports.base import Exchange
 
 __all__ = ["Handshake"]
+
+
+#: An escaped octet or character inside a quoted value, as Python's http.cookies and Tornado write them.
+_ESCAPE = re.compile(r"\\(?:([0-3][0-7]{2})|(.))")
+
+
+def _unquoted(value: str) -> str:
+    if len(value) < 2 or value[0] != '"' or value[-1] != '"':
+        return value
+    return _ESCAPE.sub(lambda found: chr(int(found[1], 8)) if found[1] else found[2], value[1:-1])
 
 
 class Handshake:
@@ -47,12 +57,13 @@ class Handshake:
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies; empty when the header cannot be parsed."""
-        try:
-            jar = SimpleCookie(self.headers.get("Cookie", ""))
-        except CookieError:
-            return {}
-        return {name: morsel.value for name, morsel in jar.items()}
+        """The cookies. One that breaks the rules spoils itself alone: pages of other programs on the same host set them too."""
+        jar: dict[str, str] = {}
+        for pair in self.headers.get("Cookie", "").split(";"):
+            name, equals, value = pair.partition("=")
+            if equals:
+                jar[name.strip()] = _unquoted(value.strip())
+        return jar
 
     @property
     def arguments(self) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Awaitable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ __all__ = ["OriginPolicy"]
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 #: Seconds that a browser may remember a preflight's answer (the most that Chromium takes: two hours).
 _PREFLIGHT_AGE = "7200"
+#: A name in ASCII, or an address.
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 Origin = tuple[str, str, int]
 
 
@@ -175,9 +178,10 @@ def _parse(text: str) -> Origin | None:
     return scheme, parts.hostname, port if port is not None else _PORTS[scheme]
 
 
-def _listed(text: str) -> Origin:
-    parsed = _parse(text)
-    if parsed is None or urlsplit(text).path not in ("", "/"):
+def _listed(text: Any) -> Origin:
+    """An entry of the setting. Raises ConfigError for what no browser would ever send: wildcards, names that are not in ASCII, paths."""
+    parsed = _parse(text) if isinstance(text, str) else None
+    if parsed is None or not _HOST.fullmatch(parsed[1]) or text.lower().partition("://")[2].rstrip("/") != urlsplit(text.lower()).netloc:
         raise ConfigError(f"origins holds {text!r}; an origin looks like https://example.org or https://example.org:8443")
     return parsed
 

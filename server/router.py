@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from ..transports.base import Exchange, HttpProfile, Loss, Refused, Transport, TransportOptions
 from ..transports.framing import wrap
 from .config import Config
-from .errors import CloseReason, HandshakeCode, HandshakeRefused
+from .errors import CloseReason, ConnectionRefusedError, HandshakeCode, HandshakeRefused
 from .events import Open
 from .handshake import Handshake
 from .hub import Hub
@@ -122,9 +123,8 @@ class RequestRouter:
         authorize = self._config.authorization
         try:
             verdict = authorize(handshake.environ()) if authorize is not None else None
-        except Exception:
-            log.exception("! authorization failed")
-            raise Refused("internal error", status=500) from None
+        except Exception as error:
+            raise _failed(error) from None
         if isinstance(verdict, Awaitable):
             self._decide_later(exchange, protocol, located, handshake, verdict)
         else:
@@ -152,8 +152,7 @@ class RequestRouter:
             except Refused as refused:
                 _answer(exchange, protocol.refusal(refused, exchange.query))
             except BaseException as raised:
-                log.error("! authorization failed", exc_info=raised)
-                _answer(exchange, protocol.refusal(Refused("internal error", status=500), exchange.query))
+                _answer(exchange, protocol.refusal(_failed(raised), exchange.query))
 
         async def wait() -> Any:
             return await verdict
@@ -306,6 +305,14 @@ def _judge(verdict: Any) -> None:
     if verdict is None or verdict is True:
         return
     raise HandshakeRefused(HandshakeCode.FORBIDDEN, verdict if isinstance(verdict, str) else None)
+
+
+def _failed(error: BaseException) -> Refused:
+    """What an exception of the authorization means: its own word, or a mistake that is logged and not told."""
+    if isinstance(error, (ConnectionRefusedError, builtins.ConnectionRefusedError)):
+        return HandshakeRefused(HandshakeCode.FORBIDDEN, str(error.args[0]) if error.args else None)
+    log.error("! authorization failed", exc_info=error)
+    return Refused("internal error", status=500)
 
 
 def _answer(exchange: Exchange, error: Refused) -> None:

@@ -350,15 +350,25 @@ class Session(Timed):
 
     def _flush_poll(self, transport: Transport) -> None:
         waiting = list(self.outbox.unsent())
-        if len(waiting) > FEW_PACKETS // 2 and self.handshake.from_python:
-            waiting = _few(waiting, self.protocol, self.binary)
         if len(waiting) == 1:
             data, binary = waiting[0].body(self._encoding)  # type: ignore[arg-type]
         else:
             messages = [message for outgoing in waiting for message in outgoing.messages(self.protocol, self.binary)]
+            if len(messages) > FEW_PACKETS and self.handshake.from_python:
+                waiting, messages = self._few(waiting)
             data, binary = self._payload(messages, transport)
         self.outbox.mark_sent(len(waiting))
         transport.send(data, binary)
+
+    def _few(self, waiting: list[Outgoing]) -> tuple[list[Outgoing], list[str | bytes]]:
+        """As many whole messages as make at most FEW_PACKETS packets, attachments counted; at least one. And those packets."""
+        packets: list[str | bytes] = []
+        for index, outgoing in enumerate(waiting):
+            more = outgoing.messages(self.protocol, self.binary)
+            if index and len(packets) + len(more) > FEW_PACKETS:
+                return waiting[:index], packets
+            packets += more
+        return waiting, packets
 
     def _payload(self, messages: list[str | bytes], transport: Transport) -> tuple[bytes, bool]:
         payload = self.protocol.payload(messages)
@@ -683,16 +693,6 @@ class Session(Timed):
 
     def _encode_for(self, transport: Transport) -> Encoding:
         return encoding_of(self.protocol, transport.framing, self.binary)
-
-
-def _few(waiting: list[Outgoing], protocol: Protocol, binary: bool) -> list[Outgoing]:
-    """As many whole messages as make at most FEW_PACKETS packets, attachments counted; at least one."""
-    count = 0
-    for index, outgoing in enumerate(waiting):
-        count += len(outgoing.messages(protocol, binary))
-        if count > FEW_PACKETS and index:
-            return waiting[:index]
-    return waiting
 
 
 #: WebSocket close codes for ends that have one (RFC 6455, section 7.4.1; 4008 is ours: slow consumer).

@@ -78,7 +78,7 @@ def test_a_bare_session_carries_text_and_bytes() -> None:
 
 
 def test_a_query_behind_a_namespace_is_not_part_of_its_name() -> None:
-    assert EIO4.decoder(Limits()).message('40/chat?token=x,{"a":1}') == Connect("/chat", {"a": 1})
+    assert EIO4.decoder(Limits()).message('40/chat?token=x,{"a":1}') == Connect("/chat", {"a": 1}, "token=x")
 
 
 def test_the_same_attachment_may_stand_in_two_places() -> None:

@@ -15,7 +15,11 @@ from fakes import FakeClock, FakeStream
 def stream_session(**settings: object) -> tuple[Session, FakeStream, list[CloseReason]]:
     clock, ends = FakeClock(), []
     env = SessionEnv(
-        Config.build({}, **settings), Wheel(clock), lambda session, packet: None, lambda session, reason: ends.append(reason), clock.call_soon
+        Config.build({}, **settings),
+        Wheel(clock),
+        lambda session, packet: None,
+        lambda session, reason: ends.append(reason),
+        clock.call_soon,
     )
     session = Session("id", BareEngineIO4(), env, None)  # type: ignore[arg-type]
     stream = FakeStream(session)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from anywire.server.config import Config
 from anywire.server.errors import CloseReason, ProtocolError
-from anywire.server.events import Message, Open
+from anywire.server.events import Event, Message, Open
 from anywire.server.outgoing import Outgoing
 from anywire.server.protocols.base import Limits
 from anywire.server.protocols.engineio4 import BareEngineIO4, EngineIO4
@@ -685,3 +685,16 @@ def test_the_transport_can_tell_who_carries_now() -> None:
     world = World()
     carried: Transport | None = world.session.carrier("polling")
     assert carried is world.carrier and world.session.carrier("websocket") is None
+
+
+def test_pythons_clients_get_no_more_packets_in_one_answer_than_they_take_attachments_counted() -> None:
+    """python-engineio's client drops the connection at the 17th packet of a payload."""
+    world = World(protocol=EngineIO4)
+    world.session.handshake = type("Python", (), {"from_python": True})()
+    for number in range(5):
+        world.session.send(Outgoing(Event("/", str(number), (b"1", b"2", b"3", b"4", b"5"))))
+    answers = []
+    while (answer := world.poll()) is not None:
+        answers.append(answer.decode().split("\x1e"))
+    assert [len(packets) for packets in answers] == [12, 12, 6]
+    assert [packet[6] for packets in answers for packet in packets if packet.startswith("45")] == list("01234")

@@ -62,7 +62,7 @@ function callAll(functions, self, args) {
 function emitter(self) {
   var all = {};  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless)
 
-  self.on = self.addListener = self.addEventListener = function (name, listener) {
+  self.on = self.addListener = function (name, listener) {
     (all['$' + name] = all['$' + name] || []).push(listener);
     return self;
   };
@@ -77,7 +77,7 @@ function emitter(self) {
   };
 
   /** off() removes all listeners, off(name) all of that event, off(name, listener) that one, also if added by once. */
-  self.off = self.removeListener = self.removeAllListeners = self.removeEventListener = function (name, listener) {
+  self.off = self.removeListener = self.removeAllListeners = function (name, listener) {
     if (name) {
       all['$' + name] = without(self.listeners(name), listener);
     } else {
@@ -88,10 +88,6 @@ function emitter(self) {
 
   self.listeners = function (name) {
     return slice(all['$' + name]);
-  };
-
-  self.hasListeners = function (name) {
-    return !!self.listeners(name).length;
   };
 
   /** Calls the listeners that are there now, in order, with the array args. */
@@ -187,10 +183,7 @@ function isBinary(value) {
 function binaryToText(value) {
   var bytes = value.buffer ? new global.Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new global.Uint8Array(value),
     text = '', i;
-  // In slices: fromCharCode takes as many arguments as the stack has room for.
-  for (i = 0; i < bytes.length; i += 8192) {
-    text += String.fromCharCode.apply(null, bytes.subarray(i, i + 8192));
-  }
+  for (i = 0; i < bytes.length; i++) { text += String.fromCharCode(bytes[i]); }
   return 'b' + global.btoa(text);
 }
 
@@ -349,7 +342,7 @@ function addHidden(page, html, ready) {
 /**
  * POSTs `d=<text>` by a form into an iframe of its own: a second load in the same one adds to the browser's history.
  * done('', answer) once it is there, "ok" if it cannot be read. Engine.IO's JSONP transport sends this way.
- * A form turns a newline into CR LF, so a newline goes as backslash n, and a backslash n as two backslashes and n.
+ * A form would turn a newline into CR LF, so it takes backslash n for one, and our backslash n (JSON has no newline) goes with two.
  */
 function postForm(url, text, done) {
   var name = 'anywire' + formCount++, form, frame,
@@ -358,7 +351,7 @@ function postForm(url, text, done) {
       form = part.firstChild;
       frame = part.lastChild;
       form.action = url;
-      form.firstChild.value = text.replace(/\\n/g, '\\\\n').replace(/\n/g, '\\n');
+      form.firstChild.value = text.replace(/\\n/g, '\\\\n');
     });
 
   listen(frame, 'load', function () {
@@ -506,19 +499,18 @@ function httpTransport(route, get, post) {
       if (!abort && !over) { read(); }
     },
 
-    /** Takes a packet. A noop ends a paused stream: the server sends it before an upgrade, and nothing behind it. */
     _hear: function (packet) {
       if (self.onmessage) { self.onmessage({ data: packet }); }
-      if (paused && packet == '6') { ended(''); }
     }
   };
 
   function read() {
     function done(error, payload) {
-      var packets = payload ? payload.split(SEPARATOR) : [], i;
+      var packets, i;
       if (done !== ended) { return; }
       stop();
-      if (error) { return lost(error); }
+      if (error || !payload) { return lost(error || 'empty answer'); }
+      packets = payload.split(SEPARATOR);
       for (i = 0; i < packets.length; i++) { self._hear(packets[i]); }
       if (paused) {
         settle();
@@ -540,7 +532,7 @@ function httpTransport(route, get, post) {
       posting = false;
       // Every server says "ok"; a page instead of it is from somebody in between.
       if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
-      route._proven();
+      if (self.onopen) { self.onopen(); }
       write();
       settle();
     });
@@ -618,11 +610,7 @@ function postByXhr(route) {
 }
 
 function polling(route) {
-  return httpTransport(route, function (done) {
-    return request(route, '', function (error, text) {
-      done(error || (text ? '' : 'empty answer'), text);
-    });
-  }, postByXhr(route));
+  return httpTransport(route, function (done) { return request(route, '', done); }, postByXhr(route));
 }
 
 // ---- transports/jsonp.js
@@ -664,7 +652,8 @@ function htmlfile(route) {
       return addHidden(page || doc, '<iframe></iframe>', function (part) {
         frame = part.firstChild;
         frame.src = route._url();
-        listen(frame, 'load', function () { done(heard ? '' : 'stream ended'); });
+        // The end of a stream that has said something is as good as a noop.
+        listen(frame, 'load', function () { done('', heard && '6'); });
       });
     });
 
@@ -708,7 +697,8 @@ function tidy(frame) {
  *
  * Each is a function of a route (where to and for whom: see newRoute in connection.js) that starts one, or throws if that is
  * not possible in this browser or towards this server. What it returns imitates a WebSocket: onopen(), onmessage({data}),
- * onclose({reason or code}), send(packet), close(); it calls them later, never from within the function. Beyond that,
+ * onclose({reason or code}), send(packet), close(); it calls them later, never from within the function. Those over HTTP are
+ * open once the server has taken a POST. Beyond that,
  *   _binary       whether send takes an ArrayBuffer, a typed array or a Blob as it is
  *   _idle()       whether a packet given now would go out now
  *   _pause(done)  (if another transport can take over) ends reading and writing; done() when no request is under way
@@ -753,7 +743,7 @@ function headStart(ms) {
 /**
  * target: where to, see parseTarget. opts: those of Manager. names: the transports, in the order in which to try them.
  * delay: the head start of the first, in milliseconds. upgrade: whether the session may move to a WebSocket.
- * The owner sets onopen(), onworks(transport's name, ms) when it is proven, onmessage(data), onping(), onclose(reason, error).
+ * The owner sets onopen(), onworks(transport's name, ms) when it is proven, onmessage(data, whether that is 'b' + base64), onping(), onclose(reason, error).
  * Event: upgrade(transport).
  */
 function connect(target, opts, names, delay, upgrade) {
@@ -796,23 +786,21 @@ function connect(target, opts, names, delay, upgrade) {
     return may;
   }
 
-  /** direction: '<' in, '>' out, '=' a transport starts or carries, '!' it ends. */
+  /** direction: '<' in, '>' out (data is a packet), '=' a transport starts or carries, '!' it ends. */
   function trace(transport, direction, data) {
     if (opts.debug) {
-      callAll([opts.debug === true ? (global.console || opts).log : opts.debug], global.console,
-        [direction, transport.name, data.charAt ? data : '[binary ' + (data.byteLength || data.size || 0) + ']']);
+      callAll([opts.debug.call ? opts.debug : (global.console || opts).log], global.console,
+        [direction, transport.name, data]);
     }
   }
 
-  /** What a transport may know: where to go, as which session, and whom to tell that it works. */
+  /** What a transport may know: where to go, and as which session. */
   function newRoute(name) {
     return extend({
       _credentials: opts.withCredentials,
       _WebSocket: opts.WebSocket,
       _params: { EIO: 4, transport: name },
       _sid: self.id,
-      _maxPayload: maxPayload,
-      _proven: noop,
 
       /** The URL of the next request; `t` keeps caches out. */
       _url: function () {
@@ -901,10 +889,8 @@ function connect(target, opts, names, delay, upgrade) {
   }
 
   function opened(transport, handshake) {
-    var overtaken = self.transport, i;
+    var overtaken = self.transport;
     tried = without(tried, transport);
-    // Those that were slower come after it, should it prove to be deaf.
-    for (i = 0; i < tried.length; i++) { names.unshift(tried[i].name); }
     silenceAll();
     self.id = handshake.sid;
     patience = handshake.pingInterval + handshake.pingTimeout ;
@@ -913,7 +899,6 @@ function connect(target, opts, names, delay, upgrade) {
     buffer = doubted.concat(buffer);
     doubted = [];
     delay = headStart(now() - transport._began);
-    transport._route._proven = prove;
     carry(transport);
     if (overtaken) {
       note(overtaken, 'no answer');
@@ -931,6 +916,7 @@ function connect(target, opts, names, delay, upgrade) {
     transport._route._sid = self.id;
     transport._route._maxPayload = maxPayload;
     hear(transport, receive);
+    transport.onopen = prove;
     transport.onclose = function (event) {
       if (doubted) {
         fail(transport, reasonOf(event));
@@ -961,14 +947,8 @@ function connect(target, opts, names, delay, upgrade) {
     var type = packet.charAt && packet.charAt(0);
     alive();
     prove();
-    if (type == 'b') {
-      try {
-        packet = textToBinary(packet);
-        type = undefined;
-      } catch (notBase64) { /* then it is no packet at all */ }
-    }
-    if (type == 4 || type === undefined) {
-      self.onmessage(type ? packet.slice(1) : packet);
+    if (!type || /[4b]/.test(type)) {
+      self.onmessage(type == 4 ? packet.slice(1) : packet, type == 'b');
     } else if (type == 2) {
       write('3' + packet.slice(1));
       self.onping();
@@ -1063,7 +1043,11 @@ function connect(target, opts, names, delay, upgrade) {
   }
 
   function silenceAll() {
-    for (var i = 0; i < tried.length; i++) { silence(tried[i]); }
+    for (var i = 0; i < tried.length; i++) {
+      silence(tried[i]);
+      // Those that were slower come after the one that carries, should it prove to be deaf.
+      names.push(tried[i].name);
+    }
     tried = [];
   }
 
@@ -1186,9 +1170,9 @@ function Manager(url, options) {
 
     engine.onping = function () { self._fire('ping'); };
 
-    engine.onmessage = function (message) {
+    engine.onmessage = function (message, isBase64) {
       try {
-        message = reader(message);
+        message = reader(isBase64 ? textToBinary(message) : message);
       } catch (error) {
         return engine.close('parse error', error.message);
       }
@@ -1243,7 +1227,7 @@ function Manager(url, options) {
 
   /** Whether attempts are of no use before the page hears otherwise. This machine itself is there without a network, too. */
   function isOffline() {
-    return leaving || nav.onLine === false && !/\/\/(?:localhost|127\.|\[::1)/.test(target._origin);
+    return leaving || nav.onLine === false && !/\/\/(localhost|127\.)/.test(target._origin);
   }
 
   /** Waits for the next attempt. */

@@ -22,10 +22,7 @@ function isBinary(value) {
 function binaryToText(value) {
   var bytes = value.buffer ? new global.Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new global.Uint8Array(value),
     text = '', i;
-  // In slices: fromCharCode takes as many arguments as the stack has room for.
-  for (i = 0; i < bytes.length; i += 8192) {
-    text += String.fromCharCode.apply(null, bytes.subarray(i, i + 8192));
-  }
+  for (i = 0; i < bytes.length; i++) { text += String.fromCharCode(bytes[i]); }
   return 'b' + global.btoa(text);
 }
 

@@ -27,7 +27,7 @@ function headStart(ms) {
 /**
  * target: where to, see parseTarget. opts: those of Manager. names: the transports, in the order in which to try them.
  * delay: the head start of the first, in milliseconds. upgrade: whether the session may move to a WebSocket.
- * The owner sets onopen(), onworks(transport's name, ms) when it is proven, onmessage(data), onping(), onclose(reason, error).
+ * The owner sets onopen(), onworks(transport's name, ms) when it is proven, onmessage(data, whether that is 'b' + base64), onping(), onclose(reason, error).
  * Event: upgrade(transport).
  */
 function connect(target, opts, names, delay, upgrade) {
@@ -70,23 +70,21 @@ function connect(target, opts, names, delay, upgrade) {
     return may;
   }
 
-  /** direction: '<' in, '>' out, '=' a transport starts or carries, '!' it ends. */
+  /** direction: '<' in, '>' out (data is a packet), '=' a transport starts or carries, '!' it ends. */
   function trace(transport, direction, data) {
     if (opts.debug) {
-      callAll([opts.debug === true ? (global.console || opts).log : opts.debug], global.console,
-        [direction, transport.name, data.charAt ? data : '[binary ' + (data.byteLength || data.size || 0) + ']']);
+      callAll([opts.debug.call ? opts.debug : (global.console || opts).log], global.console,
+        [direction, transport.name, data]);
     }
   }
 
-  /** What a transport may know: where to go, as which session, and whom to tell that it works. */
+  /** What a transport may know: where to go, and as which session. */
   function newRoute(name) {
     return extend({
       _credentials: opts.withCredentials,
       _WebSocket: opts.WebSocket,
       _params: { EIO: 4, transport: name },
       _sid: self.id,
-      _maxPayload: maxPayload,
-      _proven: noop,
 
       /** The URL of the next request; `t` keeps caches out. */
       _url: function () {
@@ -175,10 +173,8 @@ function connect(target, opts, names, delay, upgrade) {
   }
 
   function opened(transport, handshake) {
-    var overtaken = self.transport, i;
+    var overtaken = self.transport;
     tried = without(tried, transport);
-    // Those that were slower come after it, should it prove to be deaf.
-    for (i = 0; i < tried.length; i++) { names.unshift(tried[i].name); }
     silenceAll();
     self.id = handshake.sid;
     patience = handshake.pingInterval + handshake.pingTimeout ;
@@ -187,7 +183,6 @@ function connect(target, opts, names, delay, upgrade) {
     buffer = doubted.concat(buffer);
     doubted = [];
     delay = headStart(now() - transport._began);
-    transport._route._proven = prove;
     carry(transport);
     if (overtaken) {
       note(overtaken, 'no answer');
@@ -205,6 +200,7 @@ function connect(target, opts, names, delay, upgrade) {
     transport._route._sid = self.id;
     transport._route._maxPayload = maxPayload;
     hear(transport, receive);
+    transport.onopen = prove;
     transport.onclose = function (event) {
       if (doubted) {
         fail(transport, reasonOf(event));
@@ -235,14 +231,8 @@ function connect(target, opts, names, delay, upgrade) {
     var type = packet.charAt && packet.charAt(0);
     alive();
     prove();
-    if (type == 'b') {
-      try {
-        packet = textToBinary(packet);
-        type = undefined;
-      } catch (notBase64) { /* then it is no packet at all */ }
-    }
-    if (type == 4 || type === undefined) {
-      self.onmessage(type ? packet.slice(1) : packet);
+    if (!type || /[4b]/.test(type)) {
+      self.onmessage(type == 4 ? packet.slice(1) : packet, type == 'b');
     } else if (type == 2) {
       write('3' + packet.slice(1));
       self.onping();
@@ -337,7 +327,11 @@ function connect(target, opts, names, delay, upgrade) {
   }
 
   function silenceAll() {
-    for (var i = 0; i < tried.length; i++) { silence(tried[i]); }
+    for (var i = 0; i < tried.length; i++) {
+      silence(tried[i]);
+      // Those that were slower come after the one that carries, should it prove to be deaf.
+      names.push(tried[i].name);
+    }
     tried = [];
   }
 

@@ -74,7 +74,7 @@ function addHidden(page, html, ready) {
 /**
  * POSTs `d=<text>` by a form into an iframe of its own: a second load in the same one adds to the browser's history.
  * done('', answer) once it is there, "ok" if it cannot be read. Engine.IO's JSONP transport sends this way.
- * A form turns a newline into CR LF, so a newline goes as backslash n, and a backslash n as two backslashes and n.
+ * A form would turn a newline into CR LF, so it takes backslash n for one, and our backslash n (JSON has no newline) goes with two.
  */
 function postForm(url, text, done) {
   var name = 'anywire' + formCount++, form, frame,
@@ -83,7 +83,7 @@ function postForm(url, text, done) {
       form = part.firstChild;
       frame = part.lastChild;
       form.action = url;
-      form.firstChild.value = text.replace(/\\n/g, '\\\\n').replace(/\n/g, '\\n');
+      form.firstChild.value = text.replace(/\\n/g, '\\\\n');
     });
 
   listen(frame, 'load', function () {

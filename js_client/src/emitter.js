@@ -57,7 +57,7 @@ function callAll(functions, self, args) {
 function emitter(self) {
   var all = {};  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless)
 
-  self.on = self.addListener = self.addEventListener = function (name, listener) {
+  self.on = self.addListener = function (name, listener) {
     (all['$' + name] = all['$' + name] || []).push(listener);
     return self;
   };
@@ -72,7 +72,7 @@ function emitter(self) {
   };
 
   /** off() removes all listeners, off(name) all of that event, off(name, listener) that one, also if added by once. */
-  self.off = self.removeListener = self.removeAllListeners = self.removeEventListener = function (name, listener) {
+  self.off = self.removeListener = self.removeAllListeners = function (name, listener) {
     if (name) {
       all['$' + name] = without(self.listeners(name), listener);
     } else {
@@ -83,10 +83,6 @@ function emitter(self) {
 
   self.listeners = function (name) {
     return slice(all['$' + name]);
-  };
-
-  self.hasListeners = function (name) {
-    return !!self.listeners(name).length;
   };
 
   /** Calls the listeners that are there now, in order, with the array args. */

@@ -109,9 +109,9 @@ function Manager(url, options) {
 
     engine.onping = function () { self._fire('ping'); };
 
-    engine.onmessage = function (message) {
+    engine.onmessage = function (message, isBase64) {
       try {
-        message = reader(message);
+        message = reader(isBase64 ? textToBinary(message) : message);
       } catch (error) {
         return engine.close('parse error', error.message);
       }
@@ -166,7 +166,7 @@ function Manager(url, options) {
 
   /** Whether attempts are of no use before the page hears otherwise. This machine itself is there without a network, too. */
   function isOffline() {
-    return leaving || nav.onLine === false && !/\/\/(?:localhost|127\.|\[::1)/.test(target._origin);
+    return leaving || nav.onLine === false && !/\/\/(localhost|127\.)/.test(target._origin);
   }
 
   /** Waits for the next attempt. */

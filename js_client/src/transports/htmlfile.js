@@ -16,7 +16,8 @@ function htmlfile(route) {
       return addHidden(page || doc, '<iframe></iframe>', function (part) {
         frame = part.firstChild;
         frame.src = route._url();
-        listen(frame, 'load', function () { done(heard ? '' : 'stream ended'); });
+        // The end of a stream that has said something is as good as a noop.
+        listen(frame, 'load', function () { done('', heard && '6'); });
       });
     });
 

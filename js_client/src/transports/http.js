@@ -44,19 +44,18 @@ function httpTransport(route, get, post) {
       if (!abort && !over) { read(); }
     },
 
-    /** Takes a packet. A noop ends a paused stream: the server sends it before an upgrade, and nothing behind it. */
     _hear: function (packet) {
       if (self.onmessage) { self.onmessage({ data: packet }); }
-      if (paused && packet == '6') { ended(''); }
     }
   };
 
   function read() {
     function done(error, payload) {
-      var packets = payload ? payload.split(SEPARATOR) : [], i;
+      var packets, i;
       if (done !== ended) { return; }
       stop();
-      if (error) { return lost(error); }
+      if (error || !payload) { return lost(error || 'empty answer'); }
+      packets = payload.split(SEPARATOR);
       for (i = 0; i < packets.length; i++) { self._hear(packets[i]); }
       if (paused) {
         settle();
@@ -78,7 +77,7 @@ function httpTransport(route, get, post) {
       posting = false;
       // Every server says "ok"; a page instead of it is from somebody in between.
       if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
-      route._proven();
+      if (self.onopen) { self.onopen(); }
       write();
       settle();
     });

@@ -8,9 +8,5 @@ function postByXhr(route) {
 }
 
 function polling(route) {
-  return httpTransport(route, function (done) {
-    return request(route, '', function (error, text) {
-      done(error || (text ? '' : 'empty answer'), text);
-    });
-  }, postByXhr(route));
+  return httpTransport(route, function (done) { return request(route, '', done); }, postByXhr(route));
 }

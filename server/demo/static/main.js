@@ -6,7 +6,8 @@
     socket = io('/', { path: page.data('path'), transports: wire.transports(wire.choice), debug: trace, autoConnect: false });
 
   /** The token goes over the wire, but must not go over the projector. */
-  function trace(direction, transport, text) {
+  function trace(direction, transport, data) {
+    var text = typeof data == 'string' ? data : '[binary]';
     wire.trace(direction, transport, token ? text.split(token).join('***') : text);
   }
 
