@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,39 @@ def test_depth_is_counted_outside_strings_only() -> None:
     assert EIO4.decoder(Limits(max_depth=5)).message('42["x","' + "[" * 50 + '\\"{{{"]') == Event("/", "x", ("[" * 50 + '"{{{',))
     with pytest.raises(ProtocolError, match="deeper than 5"):
         EIO4.decoder(Limits(max_depth=5)).message('42["x",' + "[" * 5 + "]" * 5 + "]")
+
+
+MEGABYTE = 1_000_000
+LONG: dict[str, str] = {
+    "depth before a string of quotes that never ends": '42["' + "[" * 101 + '\\"' * (MEGABYTE // 2),
+    "depth before quotes": "42[" + "[" * 101 + '"' * MEGABYTE,
+    "depth before backslashes": '42["' + "[" * 101 + "\\" * MEGABYTE,
+    "depth in a CONNECT": '40{"' + "{" * 101 + '\\"' * (MEGABYTE // 2),
+    "brackets that close at once": "42[" + "[]," * (MEGABYTE // 3) + "0]",
+    "digits of an acknowledgement": "42" + "1" * MEGABYTE + '["x"]',
+    "digits of a count": "45" + "1" * MEGABYTE + '-["x"]',
+    "a namespace": "40/" + "/" * MEGABYTE,
+    "separators": "\x1e" * MEGABYTE,
+    "base64": "b" + "A" * MEGABYTE,
+    "placeholders": '451-["x"' + ',{"_placeholder":true,"num":0}' * (MEGABYTE // 31) + "]\x1ebAAAA",
+    "frames of 0.9": "\ufffd1\ufffd8" * (MEGABYTE // 4),
+    "a frame of 0.9 with a long head": "\ufffd" + "1" * MEGABYTE,
+    "colons of 0.9": "5:" + ":" * MEGABYTE,
+    "lengths of Engine.IO 3": "1:6" * (MEGABYTE // 3),
+    "a long length of Engine.IO 3": "1" * MEGABYTE + ":4",
+    "newlines of a form": "\\n" * (MEGABYTE // 2),
+    "backslashes of a form": "\\" * MEGABYTE,
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_megabyte_of_anything_is_decoded_or_refused_within_a_second(name: str) -> None:
+    """CVE-2020-36048, CVE-2020-36049: what costs the square of its length takes minutes."""
+    began = time.process_time()
+    for protocol in (*PROTOCOLS, BareEngineIO4()):
+        with suppress(ProtocolError):
+            protocol.decoder(Limits()).payload(protocol.script_body(LONG[name]))
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting",
 MAX_ID_DIGITS = 16
 _HEAD = re.compile(r"(?:([0-9]+)-)?(?:(/[^,]*),?)?([0-9]+)?")
 _new = tuple.__new__
-_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+#: A string, also one that never ends: without its closing quote optional, each quote in it would be tried as another beginning.
+_JSON_STRING = re.compile(r'"(?:[^"\\]+|\\.)*+"?', re.DOTALL)
 
 
 def parse_json(text: str, max_depth: int) -> Any:
