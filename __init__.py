@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .server.app import RemoteSocket, Server
+from .server import errors as exceptions
+from .server.app import RemoteSocket, Server, get_tornado_handler
 from .server.config import Config
 from .server.engine import EngineServer
 from .server.errors import (
@@ -16,8 +17,14 @@ from .server.errors import (
 )
 from .server.namespace import Namespace
 
+#: python-socketio's names: an application of its moves by ``import anywire as socketio``.
+AsyncServer = Server
+AsyncNamespace = Namespace
+
 __all__ = [
     "AnywireError",
+    "AsyncNamespace",
+    "AsyncServer",
     "BadNamespaceError",
     "Config",
     "ConfigError",
@@ -29,4 +36,6 @@ __all__ = [
     "RemoteSocket",
     "Server",
     "TimeoutError",
+    "exceptions",
+    "get_tornado_handler",
 ]

@@ -31,7 +31,7 @@ from .protocols.registry import PROTOCOLS
 from .session import Session
 from .tasks import SETTLED
 
-__all__ = ["RemoteSocket", "Server"]
+__all__ = ["RemoteSocket", "Server", "get_tornado_handler"]
 
 log = logging.getLogger("anywire.server")
 
@@ -55,6 +55,16 @@ class RemoteSocket:
     node: str
 
 
+class Reason:
+    """Reasons that ``disconnect`` handlers get, under python-socketio's names; ours has more, see :class:`CloseReason`."""
+
+    CLIENT_DISCONNECT = CloseReason.CLIENT.text
+    SERVER_DISCONNECT = CloseReason.SERVER.text
+    PING_TIMEOUT = CloseReason.PING_TIMEOUT.text
+    TRANSPORT_CLOSE = CloseReason.TRANSPORT_CLOSE.text
+    TRANSPORT_ERROR = CloseReason.TRANSPORT_ERROR.text
+
+
 class Server(Endpoint):
     """A real-time server. Settings are those of :class:`anywire.Config`, as keywords or as ``ANYWIRE_...`` variables.
 
@@ -62,11 +72,12 @@ class Server(Endpoint):
     """
 
     _protocols = PROTOCOLS
+    reason = Reason
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(Config.build(os.environ, **settings))
         config = self.config
-        self.handlers = Handlers()
+        self.handlers = Handlers(config.namespaces)
         self._dispatcher = Dispatcher(config, self._hub, self.handlers, self._runner)
         refuses = config.binary_fallback == "refuse"
         self._local = LocalOperations(self._hub, config.max_rooms, config.per_message_deflate_threshold, self._kick, refuses)
@@ -85,6 +96,10 @@ class Server(Endpoint):
         """End: accept nothing new, tell every client to come back, give them and running handlers ``grace`` seconds."""
         await super().shutdown(grace)
         await self._cluster.backplane.stop()
+
+    def is_asyncio_based(self) -> bool:
+        """True, as for python-socketio's AsyncServer."""
+        return True
 
     def attach(self, app: Any, socketio_path: str | None = None) -> None:
         """Mount the server in a running Tornado application; the same as a route to :attr:`router`."""
@@ -499,6 +514,11 @@ class Server(Endpoint):
         clients, session.sockets = session.sockets, None
         for socket in list((clients or {}).values()):
             self._dispatcher.gone(socket, reason)
+
+
+def get_tornado_handler(server: Server) -> Any:
+    """What to mount in a Tornado application, by python-socketio's name: ``server.router``."""
+    return server.router
 
 
 def _backplane(config: Config) -> Backplane:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import inspect
 import ipaddress
 import re
 import warnings
@@ -78,6 +79,7 @@ class Config:
     max_socket_backlog: int = _setting(65_536, "unsent bytes in one socket before further messages wait in the queue", low=1024, high=2**30)
     slow_consumer: str = _setting("close", 'what happens when the queue is full: "close" the session, or "drop" the new message')
     send_timeout: float = _setting(60.0, "seconds that a client may leave sent bytes unread", low=0.1, high=3600)
+    namespaces: tuple[str, ...] = _setting((), 'namespaces that clients may join though no handler is registered for them; "*": any')
     max_namespaces: int = _setting(32, "namespaces that one client may join", low=1, high=100_000)
     max_rooms: int = _setting(256, "rooms that one client may be in, per namespace", low=1, high=10**6)
     max_handler_backlog: int = _setting(1000, "events of one client that may wait for its running handler", low=1, high=10**6)
@@ -109,7 +111,7 @@ class Config:
         put(self, "transports", _transports(self.transports))
         if isinstance(self.path, str):
             put(self, "path", "/" + self.path.strip("/") + "/" if self.path.strip("/") else "/")
-        for name in ("allowed_hosts", "trusted_proxies"):
+        for name in ("allowed_hosts", "trusted_proxies", "namespaces"):
             put(self, name, _words(name, getattr(self, name)))
         put(self, "allowed_hosts", tuple(host.lower() for host in self.allowed_hosts))
         if isinstance(self.origins, (list, tuple, set, frozenset)):
@@ -131,6 +133,9 @@ class Config:
             raise ConfigError(f"cookie is {self.cookie[:40]!r}; a cookie's name is letters, digits and some signs, such as io")
         if not _PATH.fullmatch(self.path):
             raise ConfigError(f"path is {self.path[:40]!r}; it must be a URL's path, such as /socket.io/")
+        for namespace in self.namespaces:
+            if namespace != "*" and not namespace.startswith("/"):
+                raise ConfigError(f'namespaces holds {namespace[:60]!r}; a namespace begins with "/"')
         for network in self.trusted_proxies:
             _check_network(network)
         if self.store != "memory" and urlsplit(self.store).scheme not in ("redis", "rediss", "unix"):
@@ -223,22 +228,67 @@ _SOCKETIO_NAMES = {
     "cors_credentials": "credentials",
 }
 #: python-socketio's keywords that have no meaning here.
-_SOCKETIO_IGNORED = frozenset({"async_mode", "logger", "engineio_logger", "monitor_clients", "json", "serializer"})
+_SOCKETIO_IGNORED = frozenset({"logger", "engineio_logger", "monitor_clients", "json"})
+#: Those that would change what the server is, the values that change nothing here, and what to say of others.
+_SOCKETIO_FIXED: dict[str, tuple[tuple[Any, ...], str]] = {
+    "client_manager": ((None,), 'client_manager is not used here; say where processes meet with store="redis://..."'),
+    "async_mode": ((None, "tornado"), "async_mode is always tornado here: mount sio.router in a tornado.web.Application, or sio.listen()"),
+    "serializer": ((None, "default"), "serializer is always the default here: JSON, with bytes as attachments"),
+}
 
 
 def _from_socketio(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """python-socketio's keywords as ours. Raises ConfigError for what cannot be had here, rather than forget it."""
     translated: dict[str, Any] = {}
     for name, value in keywords.items():
-        if name == "client_manager" and value is not None:
-            raise ConfigError('client_manager is not used here; say where processes meet with store="redis://..."')
-        if name in _SOCKETIO_IGNORED or name == "client_manager":
-            continue
-        if name == "max_http_buffer_size":
-            value = int(value)
-        if name == "cookie" and value is None:
-            value = ""
-        translated[_SOCKETIO_NAMES.get(name, name)] = value
+        if name in _SOCKETIO_FIXED:
+            good, said = _SOCKETIO_FIXED[name]
+            if value not in good:
+                raise ConfigError(said)
+        elif name not in _SOCKETIO_IGNORED:
+            translated[_SOCKETIO_NAMES.get(name, name)] = _SOCKETIO_VALUES.get(name, lambda value: value)(value)
+    interval = translated.get("ping_interval")
+    if isinstance(interval, tuple) and len(interval) == 2:
+        # (interval, grace): the grace is added to what the server waits for an answer, and to what the client waits for a ping.
+        translated["ping_interval"] = interval[0]
+        translated["ping_timeout"] = translated.get("ping_timeout", 20.0) + interval[1]
     return translated
+
+
+def _socketio_origins(value: Any) -> Any:
+    if isinstance(value, (list, tuple)) and "*" in value:
+        return "*"
+    if value == []:
+        raise ConfigError('cors_allowed_origins=[] would switch the check off; "*" admits every page, None those of the same origin')
+    if callable(value) and not _callable_with(value, 2) and _callable_with(value, 1):
+        return lambda origin, environ: value(origin)
+    return value
+
+
+def _socketio_cookie(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return "" if value is None else value
+    fixed: dict[str, tuple[Any, ...]] = {"path": ("/",), "httponly": (True,), "samesite": ("Lax", "lax"), "secure": (True, False)}
+    for attribute, said in value.items():
+        if attribute != "name" and said not in fixed.get(attribute.lower(), ()):
+            raise ConfigError(f"cookie: {attribute} cannot be {said!r}; give the name alone: Path=/, HttpOnly and SameSite=Lax go with it")
+    return value.get("name", "io")
+
+
+def _callable_with(function: Any, count: int) -> bool:
+    try:
+        inspect.signature(function).bind(*range(count))
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+_SOCKETIO_VALUES: dict[str, Callable[[Any], Any]] = {
+    "max_http_buffer_size": int,
+    "namespaces": lambda value: () if value is None else value,
+    "cookie": _socketio_cookie,
+    "cors_allowed_origins": _socketio_origins,
+}
 
 
 def _transports(value: Sequence[str] | str) -> tuple[str, ...]:

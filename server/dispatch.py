@@ -416,7 +416,8 @@ def _refusal(error: BaseException | None) -> tuple[str | None, Any]:
     if error is None:
         return "Connection rejected by server", None
     if isinstance(error, builtins.ConnectionRefusedError):
-        error = ConnectionRefusedError(*error.args)
+        # Raised by the handler, or by a database that is down: its arguments, an address, are not for clients (python-socketio's rule).
+        return "Connection refused by server", None
     if isinstance(error, ConnectionRefusedError):
         return error.message, error.data
     return None, None

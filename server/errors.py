@@ -28,7 +28,7 @@ from ..transports.base import Refused
 
 __all__ = [
     "AnywireError", "BadNamespaceError", "CloseReason", "ConfigError", "ConnectionRefusedError", "DisconnectedError",
-    "HandshakeCode", "HandshakeRefused", "PayloadError", "ProtocolError", "TimeoutError",
+    "HandshakeCode", "HandshakeRefused", "PayloadError", "ProtocolError", "SocketIOError", "TimeoutError",
 ]  # fmt: skip
 
 
@@ -107,6 +107,10 @@ class ProtocolError(Refused):
 
 class AnywireError(Exception):
     """The base of what the application may catch."""
+
+
+#: python-socketio's name for it.
+SocketIOError = AnywireError
 
 
 class ConfigError(AnywireError, ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -135,7 +135,9 @@ class Namespace:
 class Handlers:
     """All handlers of a server."""
 
-    def __init__(self) -> None:
+    def __init__(self, open_to: Sequence[str] = ()) -> None:
+        #: Namespaces that are there without a handler, too.
+        self._open = frozenset(open_to)
         self._named: dict[str, _Group] = {}
         self._matched: list[tuple[re.Pattern[str] | Callable[[str], bool], _Group]] = []
         self._classes: dict[str, Namespace] = {}
@@ -188,7 +190,7 @@ class Handlers:
 
     def accepts(self, namespace: str) -> bool:
         """Whether clients may join ``namespace``. "/" is always there."""
-        if namespace == "/":
+        if namespace == "/" or namespace in self._open or "*" in self._open:
             return True
         if namespace in self._named or namespace in self._classes:
             return True

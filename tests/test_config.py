@@ -32,6 +32,7 @@ DEFAULTS: dict[str, Any] = {
     "max_socket_backlog": 65_536,
     "slow_consumer": "close",
     "send_timeout": 60.0,
+    "namespaces": (),
     "max_namespaces": 32,
     "max_rooms": 256,
     "max_handler_backlog": 1000,
@@ -143,7 +144,12 @@ def test_a_switch_takes_true_and_false_alone(row: Any) -> None:
         ("trusted_proxies", "10.0.0.0/99", "trusted_proxies holds '10.0.0.0/99'"),
         ("cookie", "a b", "cookie is 'a b'; a cookie's name is letters"),
         ("cookie", "io\r\nSet-Cookie: x", "a cookie's name is letters"),
-        ("cookie", {"name": "io"}, "cookie must be str"),
+        ("cookie", {"name": "io", "samesite": "None"}, "cookie: samesite cannot be 'None'; give the name alone"),
+        ("cookie", {"name": "io", "max-age": "60"}, "cookie: max-age cannot be '60'; give the name alone"),
+        ("namespaces", ["chat"], "namespaces holds 'chat'; a namespace begins with \"/\""),
+        ("cors_allowed_origins", [], "cors_allowed_origins=[] would switch the check off"),
+        ("async_mode", "asgi", "async_mode is always tornado here: mount sio.router"),
+        ("serializer", "msgpack", "serializer is always the default here"),
         ("path", "/live?x/", "path is '/live?x/'; it must be a URL's path, such as /socket.io/"),
         ("path", "https://example.org/live", "it must be a URL's path"),
         ("path", "/a b/", "it must be a URL's path"),
@@ -210,7 +216,14 @@ def test_flashsocket_is_accepted_and_ignored_with_a_warning_that_says_why() -> N
         ("cors_credentials", False, "credentials", False),
         ("max_http_buffer_size", 1e6, "max_payload", 1_000_000),
         ("http_compression", False, "compression", False),
+        ("cors_allowed_origins", ["https://a.example", "*"], "origins", "*"),
         ("cookie", None, "cookie", ""),
+        ("cookie", {"name": "io", "path": "/", "HttpOnly": True, "SameSite": "Lax"}, "cookie", "io"),
+        ("ping_interval", (10, 5), "ping_interval", 10),
+        ("ping_interval", (10, 5), "ping_timeout", 25.0),
+        ("namespaces", None, "namespaces", ()),
+        ("namespaces", "*", "namespaces", ("*",)),
+        ("namespaces", ["/", "/chat"], "namespaces", ("/", "/chat")),
     ],
 )
 def test_python_socketios_keywords_are_understood(theirs: str, value: Any, ours: str, expected: Any) -> None:
@@ -218,14 +231,24 @@ def test_python_socketios_keywords_are_understood(theirs: str, value: Any, ours:
 
 
 def test_python_socketios_keywords_without_a_meaning_here_are_taken_and_forgotten() -> None:
-    server = anywire.Server(async_mode="tornado", logger=True, engineio_logger=False, monitor_clients=True, json=None, client_manager=None)
+    server = anywire.Server(
+        async_mode="tornado", logger=True, engineio_logger=False, monitor_clients=True, json=None, client_manager=None, serializer="default"
+    )
     assert dataclasses.asdict(server.config) == DEFAULTS
+
+
+def test_python_socketios_test_of_an_origin_may_take_the_origin_alone() -> None:
+    origins: Any = anywire.Server(cors_allowed_origins=lambda origin: origin == "https://a.example").config.origins
+    assert (origins("https://a.example", {}), origins("https://b.example", {})) == (True, False)
+    both: Any = anywire.Server(cors_allowed_origins=lambda origin, environ: environ["X"] == origin).config.origins
+    assert (both("x", {"X": "x"}), both("x", {"X": "y"})) == (True, False)
 
 
 TEXTS: dict[str, tuple[str, Any]] = {
     "store": ("redis://127.0.0.1/5", "redis://127.0.0.1/5"),
     "transports": ("xhr-polling, websocket", ("polling", "websocket")),
     "path": ("/live", "/live/"),
+    "namespaces": ("/chat, /news", ("/chat", "/news")),
     "binary_fallback": ("drop", "drop"),
     "slow_consumer": ("drop", "drop"),
     "origins": ("https://a.example,https://b.example:8443", ("https://a.example", "https://b.example:8443")),

@@ -14,6 +14,8 @@ import socketio
 def test_the_public_names_are_these_and_no_others() -> None:
     assert anywire.__all__ == [
         "AnywireError",
+        "AsyncNamespace",
+        "AsyncServer",
         "BadNamespaceError",
         "Config",
         "ConfigError",
@@ -25,9 +27,12 @@ def test_the_public_names_are_these_and_no_others() -> None:
         "RemoteSocket",
         "Server",
         "TimeoutError",
+        "exceptions",
+        "get_tornado_handler",
     ]
     for name in anywire.__all__:
-        assert getattr(anywire, name).__module__.startswith("anywire."), name
+        named = getattr(anywire, name)
+        assert getattr(named, "__module__", named.__name__).startswith("anywire."), name
 
 
 #: What an application may call of each of theirs.
@@ -38,7 +43,7 @@ SHAPES: list[tuple[type, type, tuple[str, ...]]] = [
         (
             "on", "event", "register_namespace", "emit", "send", "call", "enter_room", "leave_room", "close_room", "rooms",
             "get_session", "save_session", "session", "disconnect", "get_environ", "transport", "start_background_task", "sleep",
-            "shutdown", "attach",
+            "shutdown", "attach", "is_asyncio_based",
         ),
     ),
     (
@@ -78,6 +83,14 @@ def test_every_way_to_call_theirs_is_a_way_to_call_ours(ours: Any, theirs: Any, 
 
 
 @pytest.mark.parametrize("name", ["ConnectionRefusedError", "TimeoutError", "BadNamespaceError", "DisconnectedError"])
-def test_their_exceptions_have_ours_of_the_same_name(name: str) -> None:
-    assert issubclass(getattr(socketio.exceptions, name), Exception)
-    assert issubclass(getattr(anywire, name), anywire.AnywireError)
+def test_their_exceptions_have_ours_of_the_same_name_in_the_same_place(name: str) -> None:
+    assert issubclass(getattr(socketio.exceptions, name), socketio.exceptions.SocketIOError)
+    assert issubclass(getattr(anywire, name), anywire.exceptions.SocketIOError)
+    assert getattr(anywire.exceptions, name) is getattr(anywire, name)
+
+
+def test_their_names_of_reasons_say_what_disconnect_handlers_get() -> None:
+    names = [name for name in vars(socketio.AsyncServer.reason) if not name.startswith("_")]
+    assert len(names) == 5
+    for name in names:
+        assert getattr(anywire.Server.reason, name) == getattr(socketio.AsyncServer.reason, name), name
