@@ -68,6 +68,12 @@ class Config:
     binary_fallback: str = _setting(
         "base64", 'Socket.IO 0.9, which cannot carry bytes: send them as "base64" text, "drop" the message, or "refuse" it with an error'
     )
+    double_utf8: bool = _setting(
+        True, "Engine.IO 3: read text that a poller encoded as UTF-8 twice, as socket.io-client 1.x does, for what was meant"
+    )
+    bind_network: bool = _setting(
+        True, "Engine.IO 3, where a client's public id is its session's: serve a session only to the network that opened it (/24, /64)"
+    )
     allow_upgrades: bool = _setting(True, "let polling clients move to websocket")
     upgrade_timeout: float = _setting(10.0, "seconds that a client may take to finish an upgrade", low=0.05, high=600)
     connect_timeout: float = _setting(45.0, "seconds from the session's opening to its first CONNECT", low=0.05, high=600)

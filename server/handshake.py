@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -19,6 +20,16 @@ def _unquoted(value: str) -> str:
     if len(value) < 2 or value[0] != '"' or value[-1] != '"':
         return value
     return _ESCAPE.sub(lambda found: chr(int(found[1], 8)) if found[1] else found[2], value[1:-1])
+
+
+def _network(address: str) -> object:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 6 and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return found.version, int(found) >> (8 if found.version == 4 else 64)
 
 
 class Handshake:
@@ -41,6 +52,10 @@ class Handshake:
             setattr(other, name, getattr(self, name))
         other.query = f"{self.query}&{query}" if self.query else query
         return other
+
+    def same_network(self, peer: tuple[str, int]) -> bool:
+        """Whether ``peer`` is in the network that this request came from: IPv4 /24, IPv6 /64, what one place has for its own."""
+        return peer[0] == self.peer[0] or _network(peer[0]) == _network(self.peer[0])
 
     @property
     def headers(self) -> dict[str, str]:

@@ -20,8 +20,8 @@ SLICE = 500
 #: Length of a node's id: 8 letters and digits, 47 bits, so that two processes never share one.
 NODE_LENGTH = 8
 _ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-#: node id, "-", 128 random bits in URL-safe base64.
-_SID = re.compile(r"([A-Za-z0-9]{8})-[A-Za-z0-9_-]{22}")
+#: node id, "-", 128 random bits in URL-safe base64; where clients make their ids, behind the namespace's name and "#".
+_SID = re.compile(r"(?:/.*#)?([A-Za-z0-9]{8})-[A-Za-z0-9_-]{22}", re.DOTALL)
 Room = dict["Socket", None]
 
 

@@ -55,6 +55,18 @@ class Outgoing:
             found = self._cache[key] = protocol.encode(self.packet, binary)
         return found
 
+    def units(self, protocol: Protocol, binary: bool) -> tuple[str | bytes, ...]:
+        """The packet as parts of an HTTP body, for ``protocol.payload``. Raises ``errors.PayloadError``."""
+        if not protocol.own_units:
+            return self.messages(protocol, binary)
+        if self._cache is None:
+            self._cache = {}
+        key = (protocol, binary, "units")
+        found: tuple[str | bytes, ...] | None = self._cache.get(key)
+        if found is None:
+            found = self._cache[key] = protocol.units(self.packet, binary)
+        return found
+
     def framed(self, encoding: Encoding) -> bytes:
         """The bytes to write to a stream of that framing. Raises ``errors.PayloadError``."""
         if encoding is self._encoding:
@@ -88,7 +100,7 @@ class Outgoing:
         """The HTTP body of a poll that carries this packet alone, and whether it is binary."""
         found: tuple[bytes, bool] | None = self._cache.get(encoding) if self._cache is not None else None
         if found is None:
-            payload = encoding.protocol.payload(self.messages(encoding.protocol, encoding.binary))
+            payload = encoding.protocol.payload(self.units(encoding.protocol, encoding.binary))
             found = (wrap(encoding.framing, payload), isinstance(payload, bytes))
             assert self._cache is not None
             self._cache[encoding] = found

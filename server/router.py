@@ -238,6 +238,8 @@ class RequestRouter:
             return
         if session.protocol is not protocol:
             raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
+        if protocol.public_ids and self._config.bind_network and not session.handshake.same_network(exchange.peer):
+            raise HandshakeRefused(HandshakeCode.UNKNOWN_SID)
         if protocol.falls_back:
             self._carry(exchange, protocol, located, session)
             return
@@ -245,7 +247,8 @@ class RequestRouter:
         if transport is not None and located.transport == transport.name and transport.name != "websocket":
             transport.handle(exchange)
         elif self._config.allow_upgrades and located.transport in protocol.upgrades and session.can_upgrade:
-            session.try_upgrade(self._transports[located.transport].open(exchange, session, self._options_for(protocol)))
+            carrier = self._transports[located.transport].open(exchange, session, self._options_for(protocol))
+            session.try_upgrade(carrier, located.binary)
         else:
             raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
 

@@ -124,7 +124,7 @@ class Session(Timed):
 
     __slots__ = (
         "_abandoned", "_attachments", "_decoder", "_encoding", "_expecting", "_flush_due", "_framed", "_grace", "_heard", "_noops",
-        "_parted", "_patience", "_probed", "_reason", "_stream", "_unproven",
+        "_parted", "_patience", "_probe_binary", "_probed", "_reason", "_stream", "_unproven",
         "binary", "connect_alarm", "env", "handshake", "id", "outbox", "probe", "protocol", "sockets", "state", "transport",
     )  # fmt: skip
 
@@ -151,6 +151,7 @@ class Session(Timed):
         self._flush_due = False
         self._framed = False
         self._probed = False
+        self._probe_binary = False
         self._noops: Alarm | None = None
         #: A deadline for what the peer has begun and must finish: an upgrade, a drain.
         self._patience: Alarm | None = None
@@ -287,7 +288,9 @@ class Session(Timed):
             return False
         if self.outbox.held is not None:
             self._release()
-        messages = outgoing.messages(self.protocol, self.binary)
+        # For a poll in the form that it will need; a session between two carriers finds out.
+        stream = self._stream is not None
+        messages = outgoing.messages(self.protocol, self.binary) if stream else outgoing.units(self.protocol, self.binary)
         if not messages:
             return False
         size = sum(map(len, messages))
@@ -353,7 +356,7 @@ class Session(Timed):
         if len(waiting) == 1:
             data, binary = waiting[0].body(self._encoding)  # type: ignore[arg-type]
         else:
-            messages = [message for outgoing in waiting for message in outgoing.messages(self.protocol, self.binary)]
+            messages = [message for outgoing in waiting for message in outgoing.units(self.protocol, self.binary)]
             if len(messages) > FEW_PACKETS and self.handshake.from_python:
                 waiting, messages = self._few(waiting)
             data, binary = self._payload(messages, transport)
@@ -364,7 +367,7 @@ class Session(Timed):
         """As many whole messages as make at most FEW_PACKETS packets, attachments counted; at least one. And those packets."""
         packets: list[str | bytes] = []
         for index, outgoing in enumerate(waiting):
-            more = outgoing.messages(self.protocol, self.binary)
+            more = outgoing.units(self.protocol, self.binary)
             if index and len(packets) + len(more) > FEW_PACKETS:
                 return waiting[:index], packets
             packets += more
@@ -492,10 +495,14 @@ class Session(Timed):
 
     # -- upgrade ----------------------------------------------------------------------------------------------------
 
-    def try_upgrade(self, transport: Transport) -> None:
-        """Begin to probe a second carrier; the present one goes on carrying. Raises StateError when one is probed already."""
+    def try_upgrade(self, transport: Transport, binary: bool = True) -> None:
+        """Begin to probe a second carrier; the present one goes on carrying. Raises StateError when one is probed already.
+
+        ``binary``: whether the peer takes raw binary on it.
+        """
         self._step(Input.PROBE)
         self.probe = transport
+        self._probe_binary = binary
         self._probed = False
         self._set_patience(self.env.config.upgrade_timeout, self._probe_late)
         transport.start()
@@ -540,11 +547,13 @@ class Session(Timed):
         self._clear_upgrade()
         self._step(Input.UPGRADE)
         self.probe = None
+        last = _NOOP.body(self._encode_for(old))[0] if old is not None else b""
+        self.binary = self._probe_binary
         self._carry(transport)
         # The client says "5" only after its last poll has ended: what that poll carried has arrived.
         self.outbox.ack_sent()
         if old is not None:
-            old.close(_NOOP.body(self._encode_for(old))[0])
+            old.close(last)
         self.flush()
 
     def _drop_probe(self) -> None:

@@ -27,6 +27,10 @@ def build(sio: Any, refused: type[Exception]) -> None:
         return args
 
     @sio.event
+    async def spell(sid: str, text: str) -> Any:
+        return [ord(letter) for letter in text], "h€😀"
+
+    @sio.event
     async def back(sid: str, *args: Any) -> None:
         await sio.emit("back", args, to=sid)
 
@@ -153,6 +157,7 @@ async def exchange_data(a: socketio.AsyncClient, said: dict[str, Any]) -> None:
     a.on("back", lambda *args: back.set_result(args))
     a.on("question", lambda question: (question + "!", b"\x07"))
     said["echo"] = await a.call("echo", (1, "two", None, {"three": [True, 1.5, "é€😀"]}))
+    said["spelled"] = await a.call("spell", "é€😀Ã©")
     said["binary"] = await a.call("echo", (b"\x01\x02", {"deep": [b"\x03", {"er": b""}]}))
     await a.emit("back", ({"file": b"\x00\xff"}, "name"))
     said["binary event"] = await asyncio.wait_for(back, 10)

@@ -23,6 +23,8 @@ DEFAULTS: dict[str, Any] = {
     "close_timeout": 60.0,
     "polling_duration": 20.0,
     "binary_fallback": "base64",
+    "double_utf8": True,
+    "bind_network": True,
     "allow_upgrades": True,
     "upgrade_timeout": 10.0,
     "connect_timeout": 45.0,

@@ -28,6 +28,8 @@ LAYERS: dict[str, int] = {
     "server.handshake": 1,
     "server.origins": 1,
     "server.protocols.base": 1,
+    "server.protocols.engineio": 1,
+    "server.protocols.engineio3": 1,
     "server.protocols.engineio4": 1,
     "server.protocols.packet": 1,
     "server.protocols.packet09": 1,

@@ -102,6 +102,11 @@ class Protocol(abc.ABC):
     lenient: ClassVar[bool] = False
     #: The message for a carrier whose session is not there, which makes the client come back with a new one; None: an HTTP error.
     unknown_session: ClassVar[str | None] = None
+    #: Whether a message's form in an HTTP body may differ from its form on a stream: :meth:`units` gives it then.
+    own_units: ClassVar[bool] = False
+    #: Whether a client's id in "/" is the session's own, because its clients know no other: then others may come to know it, and it alone
+    #: does not prove who asks.
+    public_ids: ClassVar[bool] = False
     #: Whether the dialect carries Socket.IO packets; a bare Engine.IO dialect yields ``Message`` only.
     bare: ClassVar[bool] = False
 
@@ -137,9 +142,13 @@ class Protocol(abc.ABC):
         which also explains what cannot be sent."""
         return None
 
+    def units(self, packet: Packet, binary: bool) -> tuple[str | bytes, ...]:
+        """As :meth:`encode`, for :meth:`payload` alone; asked where ``own_units`` says so."""
+        return self.encode(packet, binary)
+
     @abc.abstractmethod
     def payload(self, messages: Sequence[str | bytes]) -> str | bytes:
-        """Join messages from :meth:`encode` into one HTTP body (``bytes``: sent as application/octet-stream)."""
+        """Join messages from :meth:`encode` or :meth:`units` into one HTTP body (``bytes``: sent as application/octet-stream)."""
 
     @abc.abstractmethod
     def decoder(self, limits: Limits) -> Decoder:

@@ -15,7 +15,7 @@ from ..errors import PayloadError, ProtocolError
 from ..events import Ack, Connect, ConnectError, Disconnect, Event, Packet
 from .base import Limits
 
-__all__ = ["PacketDecoder", "encode_packet", "parse_json"]
+__all__ = ["PacketDecoder", "encode_packet", "encode_refusal", "parse_json"]
 
 CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = "0123456"
 #: Names that only the libraries themselves may use (socket.io-parser, RESERVED_EVENTS).
@@ -70,8 +70,13 @@ def encode_packet(packet: Packet) -> tuple[str, list[bytes]]:
         return _head(DISCONNECT, [], packet.namespace, None), []
     if type(packet) is ConnectError:
         body = {"message": packet.message} if packet.data is None else {"message": packet.message, "data": packet.data}
-        return _head(CONNECT_ERROR, [], packet.namespace, None) + _plain(body), []
+        return encode_refusal(packet.namespace, body), []
     raise TypeError(f"not a Socket.IO packet: {type(packet).__name__}")
+
+
+def encode_refusal(namespace: str, body: Any) -> str:
+    """A refused namespace, with whatever says why. Raises PayloadError."""
+    return _head(CONNECT_ERROR, [], namespace, None) + _plain(body)
 
 
 def _head(kind: str, attachments: list[bytes], namespace: str, id_: int | None) -> str:

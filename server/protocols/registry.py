@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from ..errors import HandshakeCode, HandshakeRefused
 from .base import Located, Protocol
-from .engineio4 import BareEngineIO4, EngineIO4, read_query
+from .engineio import read_query
+from .engineio3 import BareEngineIO3, EngineIO3
+from .engineio4 import BareEngineIO4, EngineIO4
 from .socketio09 import SocketIO09
 
 __all__ = ["BARE_PROTOCOLS", "PROTOCOLS", "locate"]
 
-PROTOCOLS: tuple[Protocol, ...] = (EngineIO4(), SocketIO09())
-BARE_PROTOCOLS: tuple[Protocol, ...] = (BareEngineIO4(),)
+PROTOCOLS: tuple[Protocol, ...] = (EngineIO4(), EngineIO3(), SocketIO09())
+BARE_PROTOCOLS: tuple[Protocol, ...] = (BareEngineIO4(), BareEngineIO3())
 
 
 def locate(protocols: Sequence[Protocol], path: str, query: str, base: str) -> tuple[Protocol, Located] | None:

@@ -1,7 +1,10 @@
-// The scripted conversation: node conversation_client.mjs URL polling|websocket|upgrade -> a transcript as JSON lines.
-import { io } from "sio4";
+// The scripted conversation: node conversation_client.mjs URL polling|websocket|upgrade [sio1|sio2|...] -> a transcript as JSON lines.
+import { createRequire } from "node:module";
 
-const [url, mode] = process.argv.slice(2);
+const [url, mode, client = "sio4"] = process.argv.slice(2);
+const io = createRequire(import.meta.url)(client);
+// Before 3.x a client said who it is in the query, heard of a refusal by "error", and made its ids from the engine's.
+const old = client === "sio1" || client === "sio2";
 const options = {
   transports: mode === "upgrade" ? ["polling", "websocket"] : [mode],
   forceNew: true,
@@ -21,6 +24,12 @@ const connected = async (path = "", extra = {}) => {
   return socket;
 };
 
+const credentials = (auth) => (old ? { query: auth } : { auth });
+const refusal = async (socket) => {
+  const [error] = await once(socket, old ? "error" : "connect_error");
+  return old ? error : [error.message, error.data ?? null];
+};
+
 const a = await connected();
 const b = await connected();
 if (mode === "upgrade") {
@@ -28,6 +37,7 @@ if (mode === "upgrade") {
 }
 say("transport", a.io.engine.transport.name);
 say("echo", await call(a, "echo", 1, "two", null, { three: [true, 1.5, "é€😀"] }));
+say("spelled", await call(a, "spell", "é€😀Ã©"));
 say("binary", await call(a, "echo", Buffer.from([1, 2]), { deep: [Buffer.from([3]), { er: Buffer.from("") }] }));
 {
   const back = once(a, "back");
@@ -72,12 +82,11 @@ await once(chat, "connect");
 say("namespace", await call(chat, "where"));
 say("own id in each namespace", chat.id !== a.id && chat.id !== a.io.engine.id);
 for (const [name, path, auth] of [["unknown", "/nowhere", {}], ["refused", "/guarded", { key: "bad" }]]) {
-  const socket = io(url + path, { ...options, auth });
-  const [error] = await once(socket, "connect_error");
-  say(name, [error.message, error.data ?? null]);
+  const socket = io(url + path, { ...options, ...credentials(auth) });
+  say(name, await refusal(socket));
   socket.close();
 }
-const guarded = await connected("/guarded", { auth: { key: "right" } });
+const guarded = await connected("/guarded", credentials({ key: "right" }));
 say("admitted", guarded.connected);
 {
   const gone = once(chat, "disconnect");

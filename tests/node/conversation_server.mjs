@@ -3,10 +3,11 @@ import { createServer } from "node:http";
 import { Server } from "socket.io";
 
 const http = createServer();
-const io = new Server(http, { maxHttpBufferSize: 1e6 });
+const io = new Server(http, { maxHttpBufferSize: 1e6, allowEIO3: true });
 
 io.on("connection", (socket) => {
   socket.on("echo", (...args) => args.pop()(...args));
+  socket.on("spell", (text, done) => done([...text].map((letter) => letter.codePointAt(0)), "h€😀"));
   socket.on("back", (...args) => socket.emit("back", ...args));
   socket.on("ask", (question, done) => socket.emit("question", question, (...answers) => done(answers)));
   socket.on("count", (total) => { for (let i = 0; i < total; i++) socket.emit("number", i); });
