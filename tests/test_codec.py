@@ -14,6 +14,7 @@ from anywire.server.events import Ack, Close, Connect, ConnectError, Disconnect,
 from anywire.server.protocols.base import Limits
 from anywire.server.protocols.engineio4 import BareEngineIO4, EngineIO4
 from anywire.server.protocols.registry import PROTOCOLS, locate
+from anywire.transports.base import Refused
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,6 +94,14 @@ def test_the_same_attachment_may_stand_in_two_places() -> None:
 def test_integers_beyond_64_bits_become_floats_and_ids_beyond_32_bits_stay_whole() -> None:
     assert EIO4.decoder(Limits()).message('42["x",123456789012345678901234567890]') == Event("/", "x", (1.2345678901234568e29,))
     assert EIO4.decoder(Limits()).message('429007199254740991["x"]') == Event("/", "x", (), 9007199254740991)
+
+
+def test_half_of_a_character_that_a_page_has_cut_is_read_as_the_replacement_character() -> None:
+    for head in ("42", "42/a,", "421"):
+        packet = EIO4.decoder(Limits()).message(head + '["x","\\ud83d","\\\\ud83d","\\ud83d\\ude00\\ude00"]')
+        assert isinstance(packet, Event) and packet.args == ("\ufffd", "\\ud83d", "😀\ufffd")
+    with pytest.raises(ProtocolError):
+        EIO4.decoder(Limits()).message('42["x",\\ud83d]')
 
 
 def test_attachments_are_bounded_in_bytes() -> None:
@@ -282,5 +291,6 @@ def test_any_url_is_located_refused_or_nobodys(query: str, path: str) -> None:
     for target in ("/socket.io/", path):
         try:
             locate(PROTOCOLS, target, query, "/socket.io/")
-        except HandshakeRefused as refused:
-            assert refused.status == 400
+        except Refused as refused:
+            # 200: the welcome at the bare path.
+            assert refused.status == (200 if target == "/socket.io/" and not query else 400)

@@ -120,11 +120,52 @@ def test_other_versions_and_longer_paths_are_refused(run: Callable[..., Any]) ->
         async with serving() as sio, RawClient(sio.port) as client:
             answer = await client.request("GET", "/socket.io/2/?t=1")
             assert (answer.status, answer.text) == (500, "Protocol version not supported.")
-            assert (await client.request("GET", "/socket.io/1/xhr-polling/abc/def")).status == 404
             assert (await client.request("GET", "/socket.io/1/xhr-polling")).status == 400
             assert (await client.request("GET", "/socket.io/one/")).status == 404
             assert (await client.request("OPTIONS", "/socket.io/1/?t=1", headers="Origin: http://127.0.0.1\r\n")).status == 204
             assert not sio._hub.sessions
+
+    run(main())
+
+
+@pytest.mark.parametrize("target", ["/socket.io", "/socket.io/", "/socket.io/1/xhr-polling/abc/def"])
+def test_addresses_that_name_nothing_are_welcomed(target: str, run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving() as sio, RawClient(sio.port) as client:
+            answer = await client.request("GET", target)
+            assert (answer.status, answer.text) == (200, "Welcome to socket.io.")
+
+    run(main())
+
+
+def test_a_message_has_a_plain_id_which_clients_acknowledge_by_themselves(run: Callable[..., Any]) -> None:
+    """Their message handlers never had a callback; an event's handler has, and only with "+"."""
+
+    async def main() -> None:
+        async with serving() as sio, RawClient(sio.port) as client:
+            await websocket(client)
+            sid = next(iter(sio._hub.namespaces["/"].sockets))
+            for name, data, said in (
+                ("message", "x", b"3:1::x"), ("message", "", b"3:2:"), ("message", {"a": 1}, b'4:3::{"a":1}'),
+                ("message", "a\\/b", b'4:4::"a\\\\\\u002fb"'), ("x", "y", b'5:5+::{"name":"x","args":["y"]}'),
+            ):  # fmt: skip
+                asked = asyncio.ensure_future(sio.call(name, data, to=sid))
+                assert await client.frame() == (0x81, said)
+                client.send(text(f"6:::{said[2:3].decode()}"))
+                assert await asked is None
+
+    run(main())
+
+
+def test_the_query_of_a_namespace_reaches_its_connect_handler(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving() as sio, RawClient(sio.port) as client:
+            seen: list[str] = []
+            sio.on("connect", lambda sid, environ: seen.append(environ["QUERY_STRING"]), namespace="/chat")
+            await websocket(client)
+            client.send(text("1::/chat:?room=5"))
+            assert await client.frame() == (0x81, b"1::/chat")
+            assert seen[0].split("&")[-1] == "room=5"
 
     run(main())
 
@@ -442,7 +483,7 @@ def test_htmlfile_begins_with_256_bytes_and_says_goodbye(run: Callable[..., Any]
             # The client makes "/" of every "\/" that it reads, so none may be in what it reads.
             await sender.request("POST", target, b"3:::a\\/b")
             said = await client.chunk()
-            assert said == b'<script>_("5:::{\\"name\\":\\"message\\",\\"args\\":[\\"echo:a\\\\\\\\\\\\u002fb\\"]}");</script>'
+            assert said == b'<script>_("4:::\\"echo:a\\\\\\\\\\\\u002fb\\"");</script>'
             await sender.request("POST", target, b"0::")
             assert await client.chunk() == b'<script>_("0::");</script>'
             assert await client.chunk() == b""

@@ -469,7 +469,7 @@ def test_htmlfile_streams_padded_script_tags_and_takes_posts(run: Callable[..., 
         async with serving() as sio, RawClient(sio.port) as stream, RawClient(sio.port) as posts:
             stream.send(f"GET {BASE}htmlfile&i=7 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
             status, headers = await stream.head()
-            assert status == 200 and headers["content-type"] == "text/html; charset=utf-8" and "x-frame-options" not in headers
+            assert status == 200 and headers["content-type"] == "text/html; charset=UTF-8" and "x-frame-options" not in headers
             preamble = await stream.chunk()
             assert len(preamble) >= 1024 and b"anywire_htmlfile[7]" in preamble
             opened = (await stream.chunk()).decode()

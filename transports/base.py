@@ -99,6 +99,7 @@ class HttpProfile:
     the older with ``empty_body`` and keeps the newer; at ``"close"`` the older is answered with ``overlap_body``.
     ``lost_poll_closes``: whether a parked poll that the client
     drops ends the session at once (Engine.IO) or only frees the carrier (Socket.IO 0.9, whose servers ignored it).
+    ``headers`` go with every answer to a poll or POST.
     """
 
     ok_body: bytes = b"ok"
@@ -112,6 +113,7 @@ class HttpProfile:
     overlap_body: bytes = b"1"
     empty_body: bytes = b""
     lost_poll_closes: bool = True
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

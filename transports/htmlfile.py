@@ -37,7 +37,7 @@ class HtmlFile(PostingTransport):
         exchange.on_close = self._dropped
         exchange.on_drained = self._drained
         headers = [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"), ("X-Accel-Buffering", "no")]
-        exchange.stream(200, "text/html; charset=utf-8", headers)
+        exchange.stream(200, "text/html; charset=UTF-8", headers)
         exchange.write(self._options.profile.tag_preamble(exchange.query))
 
     def _get(self, exchange: Exchange) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 from typing import ClassVar
 
-from .base import Exchange, Framing, Loss, Refused, Transport, TransportDelegate, TransportOptions
+from .base import Exchange, Framing, HttpProfile, Loss, Refused, Transport, TransportDelegate, TransportOptions
 
 __all__ = ["Polling", "PostingTransport"]
 
@@ -80,7 +80,7 @@ class PostingTransport(Transport):
 
     def _accept(self, exchange: Exchange) -> None:
         profile = self._options.profile
-        exchange.respond(200, profile.ok_body, profile.ok_type, _common(exchange))
+        exchange.respond(200, profile.ok_body, profile.ok_type, _common(exchange, profile))
 
     def _decode(self, exchange: Exchange, body: bytes) -> str | bytes:
         if exchange.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "application/octet-stream":
@@ -153,8 +153,8 @@ class Polling(PostingTransport):
             raise RuntimeError("no poll waits for this answer")
         exchange.on_close = None
         body, kind = self._wrapped(exchange, data, binary)
-        headers = _common(exchange)
         options = self._options
+        headers = _common(exchange, options.profile)
         if options.compression and len(body) >= options.compression_threshold and _takes_gzip(exchange):
             body = gzip.compress(body, 6, mtime=0)
             headers += [("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]
@@ -167,11 +167,11 @@ class Polling(PostingTransport):
         return data, "application/octet-stream" if binary else self._options.profile.poll_type
 
 
-def _common(exchange: Exchange) -> list[tuple[str, str]]:
+def _common(exchange: Exchange, profile: HttpProfile) -> list[tuple[str, str]]:
     """Headers of every answer: nothing may be cached or sniffed, and old IE must not filter it (engine.io, lib/transports/polling.ts)."""
-    headers = [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")]
+    headers = [("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"), *profile.headers]
     agent = exchange.headers.get("User-Agent", "")
-    if ";MSIE" in agent or "Trident/" in agent:
+    if not profile.headers and (";MSIE" in agent or "Trident/" in agent):
         headers.append(("X-XSS-Protection", "0"))
     return headers
 

@@ -15,7 +15,7 @@ from ..errors import PayloadError, ProtocolError
 from ..events import Ack, Connect, ConnectError, Disconnect, Event, Packet
 from .base import Limits
 
-__all__ = ["PacketDecoder", "encode_packet", "encode_refusal", "parse_json"]
+__all__ = ["PacketDecoder", "encode_packet", "encode_refusal", "load_json", "parse_json"]
 
 CONNECT, DISCONNECT, EVENT, ACK, CONNECT_ERROR, BINARY_EVENT, BINARY_ACK = "0123456"
 #: Names that only the libraries themselves may use (socket.io-parser, RESERVED_EVENTS).
@@ -26,19 +26,35 @@ _HEAD = re.compile(r"(?:([0-9]+)-)?(?:(/[^,]*),?)?([0-9]+)?")
 _new = tuple.__new__
 #: A string, also one that never ends: without its closing quote optional, each quote in it would be tried as another beginning.
 _JSON_STRING = re.compile(r'"(?:[^"\\]+|\\.)*+"?', re.DOTALL)
+#: An escape of JSON: a pair of surrogates, a lone one, or another.
+_JSON_ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
 
 
 def parse_json(text: str, max_depth: int) -> Any:
     """The value of ``text``. Raises ProtocolError for what is not JSON, or nested deeper than ``max_depth``.
 
-    Integers beyond 64 bits become floats; infinities, NaN and lone surrogates are not JSON.
+    Integers beyond 64 bits become floats; infinities and NaN are not JSON.
     """
     if text.count("[") + text.count("{") > max_depth:
         _check_depth(text, max_depth)
     try:
-        return orjson.loads(text)
-    except (ValueError, UnicodeEncodeError):
+        return load_json(text)
+    except ValueError:
         raise ProtocolError("invalid JSON") from None
+
+
+def load_json(text: str) -> Any:
+    """The value of ``text``. Raises ValueError for what is not JSON.
+
+    A lone surrogate, half of a character that some page has cut in two, is read as U+FFFD: JavaScript writes it as an escape, orjson takes
+    none, and UTF-8 has no form for it.
+    """
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        if "\\ud" not in text and "\\uD" not in text:
+            raise
+        return orjson.loads(_JSON_ESCAPE.sub(lambda escape: "\\ufffd" if escape[1] else escape[0], text))
 
 
 def _check_depth(text: str, max_depth: int) -> None:
@@ -173,8 +189,8 @@ class PacketDecoder:
         if len(text) > self._limits.max_depth and text.count("[") + text.count("{") > self._limits.max_depth:
             _check_depth(text, self._limits.max_depth)
         try:
-            value = orjson.loads(text)
-        except (ValueError, UnicodeEncodeError):
+            value = load_json(text)
+        except ValueError:
             raise ProtocolError("invalid JSON") from None
         if not value or type(value[0]) is not str or value[0] in RESERVED:
             return self._event("/", None, value, 0)

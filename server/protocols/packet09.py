@@ -18,7 +18,7 @@ import orjson
 from ..errors import PayloadError, ProtocolError
 from ..events import Ack, Close, Connect, ConnectError, Disconnect, Event, Noop, Packet, Ping, Pong, Receipt
 from .base import Decoder, Limits
-from .packet import MAX_ID_DIGITS, RESERVED, parse_json
+from .packet import MAX_ID_DIGITS, RESERVED, load_json, parse_json
 
 __all__ = ["BinaryPolicy", "PacketDecoder09", "encode_packet", "encode_payload", "quick_event"]
 
@@ -67,15 +67,16 @@ def _endpoint(namespace: str) -> str:
 
 
 def _encode_event(packet: Event, binary: BinaryPolicy) -> str:
-    # An event's plain id is never acknowledged by clients; one with "+" always is, by the handler.
-    head = f":{'' if packet.ack is None else f'{packet.ack}+'}:{_endpoint(packet.namespace)}"
-    args = packet.args
+    endpoint, args = _endpoint(packet.namespace), packet.args
     if packet.name == "message" and len(args) == 1:
-        # What the servers of the time sent for send() and json.send(); clients hand all three forms to the same handlers.
-        if type(args[0]) is not str:
-            return f"4{head}:{_dump(args[0], binary)}"
-        if "\\/" not in args[0]:
+        # What the servers of the time sent for send() and json.send(). Clients acknowledge these two by themselves, and their handlers
+        # never had anything to answer with: the id is plain.
+        head = f":{'' if packet.ack is None else packet.ack}:{endpoint}"
+        if type(args[0]) is str and "\\/" not in args[0]:
             return f"3{head}:{_checked(args[0])}" if args[0] else f"3{head}"
+        return f"4{head}:{_dump(args[0], binary)}"
+    # An event's plain id is never acknowledged by clients; one with "+" always is, by the handler.
+    head = f":{'' if packet.ack is None else f'{packet.ack}+'}:{endpoint}"
     body = {"name": packet.name, "args": args} if args else {"name": packet.name}
     return f"5{head}:{_dump(body, binary)}"
 
@@ -185,7 +186,7 @@ class PacketDecoder09(Decoder):
     def json_string(data: str) -> str:
         """The text that ``data``, a JSON string, stands for."""
         try:
-            value = orjson.loads(data)
+            value = load_json(data)
         except ValueError:
             value = None
         if not isinstance(value, str):
@@ -207,7 +208,7 @@ class PacketDecoder09(Decoder):
         return texts
 
     def _split_units(self, data: str) -> list[str]:
-        units = data.encode("utf-16-le")
+        units = data.encode("utf-16-le", "surrogatepass")
         texts: list[str] = []
         position = 0
         try:
@@ -247,7 +248,7 @@ class PacketDecoder09(Decoder):
         if kind == "0":
             return Close() if namespace == "/" else Disconnect(namespace)
         if kind == "1":
-            return Connect(namespace)
+            return Connect(namespace, None, data[1:] if data.startswith("?") else "")
         if kind == "2":
             return Pong()
         return self._ack(namespace, data) if kind == "6" else None
@@ -281,8 +282,8 @@ class PacketDecoder09(Decoder):
         if text.count("[") + text.count("{") > self._limits.max_depth:
             return parse_json(text, self._limits.max_depth)
         try:
-            return orjson.loads(text)
-        except (ValueError, UnicodeEncodeError):
+            return load_json(text)
+        except ValueError:
             return _GARBAGE
 
     def _namespace(self, endpoint: str | None) -> str:

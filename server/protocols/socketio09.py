@@ -50,6 +50,7 @@ _PROFILE = HttpProfile(
     poll_overlap="newer",
     empty_body=b"8::",
     lost_poll_closes=False,
+    headers=(("X-XSS-Protection", "0"),),
 )
 
 
@@ -81,6 +82,8 @@ class SocketIO09(Protocol):
     # -- requests ---------------------------------------------------------------------------------------------------
 
     def locate(self, path: str, query: str, base: str) -> Located | None:
+        if not query and base in (path, path + "/"):
+            raise _welcome()
         if not path.startswith(base):
             return None
         version, *rest = path[len(base) :].split("/")
@@ -92,7 +95,7 @@ class SocketIO09(Protocol):
         if rest and not rest[-1]:
             rest.pop()
         if len(rest) > 2:
-            return None
+            raise _welcome()
         if len(rest) < 2:
             return self._locate_handshake(rest, arguments)
         if "disconnect" in arguments:
@@ -150,6 +153,11 @@ class SocketIO09(Protocol):
 
     def parting(self) -> Packet | None:
         return Close()
+
+
+def _welcome() -> Refused:
+    """What the servers of the time said at addresses that name nothing; balancers ask for it to see whether a server lives."""
+    return Refused("Welcome to socket.io.", status=200, content_type="text/plain")
 
 
 @cache
