@@ -37,6 +37,13 @@ class _Peer:
         self.queue: deque[tuple[str, tuple[Any, ...]]] | None = None
 
 
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise PayloadError("a message cannot hold half a character (a lone surrogate)") from None
+
+
 class EngineServer(Endpoint):
     """Messages over any transport. Settings are those of :class:`anywire.Config`; the default path is ``/engine.io/``.
 
@@ -62,11 +69,16 @@ class EngineServer(Endpoint):
         return register if handler is None else register(handler)
 
     def send(self, sid: str, data: str | bytes) -> Settled:
-        """Send one message. Raises PayloadError for other types; a session that is gone is no error, as in python-engineio."""
+        """Send one message. Raises PayloadError for other types and for text that has no UTF-8.
+
+        A session that is gone is no error, as in python-engineio.
+        """
         if isinstance(data, (bytearray, memoryview)):
             data = bytes(data)
         if not isinstance(data, (str, bytes)):
             raise PayloadError(f"a message is str or bytes, not {type(data).__name__}")
+        if isinstance(data, str) and not data.isascii():
+            _check_text(data)
         session = self._hub.sessions.get(sid)
         if session is not None:
             session.send(Outgoing(Message(data), False, self.config.per_message_deflate_threshold))

@@ -85,6 +85,12 @@ def test_what_is_not_shaped_like_an_id_names_no_node(sid: str) -> None:
     assert node_of(sid) is None
 
 
+@pytest.mark.parametrize("prefix", ["/chat#", "/a#b/c#", "/\n#"])
+def test_an_id_that_a_client_made_for_a_namespace_names_its_node_too(prefix: str) -> None:
+    assert node_of(prefix + "nodeaaaa-" + "x" * 22) == "nodeaaaa"
+    assert node_of(prefix[1:] + "nodeaaaa-" + "x" * 22) is None
+
+
 # -- rooms --------------------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from ...transports.base import HttpProfile
 from ..errors import ProtocolError
 from ..events import Connect, ConnectError, Message, Packet
 from .base import Decoder, Limits
-from .engineio import EngineIO, as_text, callback, control, decode_base64, plain_event, preamble
+from .engineio import CONTROLS, EngineIO, as_text, callback, control, decode_base64, plain_event, preamble
 from .packet import PacketDecoder, encode_packet, encode_refusal
 
 if TYPE_CHECKING:
@@ -245,6 +245,8 @@ class EngineIO3(_EngineIO3):
 
     def _in_ascii(self, message: str, packet: Packet) -> str:
         """JSON escapes; a namespace's name, which ends at the first comma, has none."""
+        if type(packet) in CONTROLS:
+            return message
         if getattr(packet, "namespace", "/") == "/":
             return _NOT_ASCII.sub(_escape, message)
         head, comma, rest = message.partition(",")
