@@ -6,10 +6,10 @@ APT := $(shell [ "$$(id -u)" = 0 ] || echo sudo) env DEBIAN_FRONTEND=noninteract
 PIP := $(PY) -m pip install -q --disable-pip-version-check --no-input
 NPM := npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
 NODE_DONE := js_client/node_modules/.installed tests/node/node_modules/.installed
-# $(call need,COMMAND...=PACKAGES,...): install the packages of those commands that are not there.
+# $(call need,COMMAND=PACKAGE...): install the packages of those commands, or files by their path, that are not there.
 define need
 	@missing=""; \
-	for pair in $(1); do command -v "$${pair%%=*}" >/dev/null || missing="$$missing $${pair#*=}"; done; \
+	for pair in $(1); do it=$${pair%%=*}; command -v "$$it" >/dev/null || [ -e "/$${it#/}" ] || missing="$$missing $${pair#*=}"; done; \
 	if [ -n "$$missing" ]; then $(APT) update && $(APT) install -y --no-install-recommends $$missing; fi
 endef
 
@@ -40,9 +40,12 @@ coverage: system $(VENV)/.tools $(NODE_DONE)
 bench: bench-system $(VENV)/.tools tests/node/node_modules/.installed
 	@for script in benchmarks/[a-z]*.py; do $(PY) $$script --short $(ARGS) || exit 1; echo; done
 
-# What the tests need of the system.
+# What the tests need of the system. Without the browsers of the last line they skip their tests and say so.
 system:
-	$(call need,redis-server=redis-server chromium=chromium chromedriver=chromium-driver openssl=openssl node=nodejs npm=npm)
+	$(call need,redis-server=redis-server openssl=openssl node=nodejs npm=npm gcc=gcc /usr/include/dlfcn.h=libc6-dev \
+		chromium=chromium chromedriver=chromium-driver firefox-esr=firefox-esr WebKitWebDriver=webkit2gtk-driver Xvfb=xvfb)
+	-$(call need,/usr/lib/python3/dist-packages/PyQt5/QtWebKitWidgets.abi3.so=python3-pyqt5.qtwebkit)
+	-@$(MAKE) --no-print-directory tests/phantomjs/node_modules/.installed
 
 # The Autobahn suite itself, beside its cases that `make test` runs. It is written for Python 2, which Debian no longer has:
 # PYTHON2 is a command or path of one. ARGS=--all runs also what takes half an hour.
@@ -81,5 +84,5 @@ $(VENV)/.tools: $(VENV)/.installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info js_client/node_modules tests/node/node_modules
+	rm -rf $(VENV) build dist *.egg-info js_client/node_modules tests/node/node_modules tests/phantomjs/node_modules
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,87 @@
+"""Our client in real engines of 2011 to today: each transport forced, each choice of its own, on its own origin and across."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+
+import pytest
+from engines import ENGINES, engine
+from stage import Case, Report, Stage
+
+STEPS = ("echo", "ask", "unicode", "count", "collect", "large", "binary", "reconnect")
+SAID = {
+    "echo": [1, "two", None, {"three": [True, 1.5, "é€😀"]}],
+    "ask": ["how!"],
+    "unicode": True,
+    "count": 200,
+    "collect": 200,
+    "large": 50_000,
+    "binary": [{"hex": "0102ff"}, {"deep": [{"hex": ""}, "text"]}],
+    "reconnect": [1, "two", None, {"three": [True, 1.5, "é€😀"]}],
+}
+FORCED = ("websocket", "polling", "htmlfile", "jsonp")
+BARE = ("WebSocket", "XMLHttpRequest", "JSON", "Uint8Array")
+#: What a browser lacks -> what the client then takes.
+LACKING = {
+    (): "websocket",
+    # Internet Explorer 7; and 6 where ActiveX is forbidden.
+    ("WebSocket", "JSON", "Uint8Array"): "polling",
+    BARE: "jsonp",
+}
+ORIGINS = pytest.mark.parametrize("origin", ["same", "cross"])
+
+
+def cases() -> Iterator[Case]:
+    """All of them; they run side by side in one page."""
+    for origin in ("same", "cross"):
+        make = functools.partial(Case, steps=STEPS, cross=origin == "cross", seconds=30)
+        for name in FORCED:
+            yield make(f"{name}-{origin}", options={"transports": [name]}, fails=True)
+        for without in LACKING:
+            if (without, origin) != (BARE, "same"):
+                yield make("-".join(["without", *without, origin]), without=without)
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def played(request: pytest.FixtureRequest) -> tuple[str, dict[str, Report]]:
+    """An engine's name and its reports by case."""
+    with Stage() as stage, engine(request.param) as browser:
+        return request.param, stage.play(browser, list(cases()))
+
+
+def speaks_hixie_76(name: str) -> bool:
+    """PhantomJS 1.9.8 has a WebSocket of 2010, draft-hixie-thewebsocketprotocol-76, which the server refuses as every server does today."""
+    return name == "phantomjs"
+
+
+@ORIGINS
+@pytest.mark.parametrize("transport", FORCED)
+def test_a_conversation_over_one_transport_reads_the_same_in_every_engine(
+    played: tuple[str, dict[str, Report]], transport: str, origin: str
+) -> None:
+    name, reports = played
+    report = reports[f"{transport}-{origin}"]
+    if transport == "htmlfile" and origin == "cross":
+        assert report["errors"] == ["htmlfile: impossible, other origin"]
+        return
+    if transport == "websocket" and speaks_hixie_76(name):
+        assert report["errors"] == ["websocket: closed undefined"]
+        return
+    assert report["errors"] == [], report
+    assert report["said"] == SAID
+    assert report["transport"] == transport
+
+
+@ORIGINS
+@pytest.mark.parametrize("without", LACKING, ids=lambda without: "+".join(without) or "nothing")
+def test_the_client_chooses_by_itself_what_the_browser_has(
+    played: tuple[str, dict[str, Report]], without: tuple[str, ...], origin: str
+) -> None:
+    if (without, origin) == (BARE, "same"):
+        pytest.skip("waits for the client: an htmlfile that cannot POST is not stepped over")
+    name, reports = played
+    report = reports["-".join(["without", *without, origin])]
+    assert report["errors"] == [], report
+    assert report["said"] == (SAID | {"binary": "none"} if without else SAID)
+    assert report["transport"] == ("polling" if without == () and speaks_hixie_76(name) else LACKING[without])
