@@ -114,6 +114,7 @@ class Line:
             with contextlib.suppress(OSError):
                 await self._waiting.join()
             self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
         self._writer.close()
 
 
@@ -138,7 +139,7 @@ class Link:
         #: What the present request met; the proxy may have another one by the time of its answer.
         self._fault = proxy.fault
         self._down = Line(writer, lambda: self._fault.delay[1])
-        self._upstream: asyncio.StreamWriter | None = None
+        self._up: Line | None = None
         self._sent = 0
 
     async def run(self) -> None:
@@ -166,9 +167,9 @@ class Link:
             await self._fault.handle(self, request)
         finally:
             self._reader.gone = None
-            self._leave_server()
             if timer:
                 timer.cancel()
+            await self._leave_server()
 
     async def answer(self, status: int, body: bytes, kind: str = "text/plain") -> None:
         """An answer that the server knows nothing of. Any page may read it, so that it is not taken for a refused origin."""
@@ -177,9 +178,9 @@ class Link:
 
     async def forward(self, request: Message, heard: bool = True) -> None:
         """Pass a request on and its answer back; ``heard`` false: the answer goes nowhere."""
-        self._leave_server()
-        reader, self._upstream = await asyncio.open_connection("127.0.0.1", self._proxy.target)
-        up = Line(self._upstream, lambda: self._fault.delay[0])
+        await self._leave_server()
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._proxy.target)
+        up = self._up = Line(writer, lambda: self._fault.delay[0])
         await up.write(request.head() + request.body)
         answer = await Message.read(reader)
         if answer.status == 101 and not self._fault.buffers:
@@ -225,16 +226,15 @@ class Link:
         pumps = [asyncio.ensure_future(upwards()), asyncio.ensure_future(downwards())]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-            await up.close()
         finally:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
 
-    def _leave_server(self) -> None:
-        if self._upstream is not None:
-            self._upstream.close()
-            self._upstream = None
+    async def _leave_server(self) -> None:
+        up, self._up = self._up, None
+        if up is not None:
+            await up.close()
 
     def abort(self) -> None:
         """End the connection at once, with a reset."""
@@ -243,7 +243,7 @@ class Link:
         self._writer.transport.abort()
 
     async def close(self) -> None:
-        self._leave_server()
+        await self._leave_server()
         await self._down.close()
 
 

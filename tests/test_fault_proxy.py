@@ -272,6 +272,21 @@ def test_each_direction_has_its_delay_and_a_new_connection_takes_both_once_more(
     run(main())
 
 
+def test_nothing_is_left_behind_of_a_slow_connection(run: Runner) -> None:
+    async def main() -> None:
+        async with proxied("delay", 0.01) as (proxy, _):
+            for name in ("sized", "chunked"):
+                async with RawClient(proxy.port) as client:
+                    assert (await client.request("GET", f"/socket.io/{name}")).body == b"hello"
+            async with RawClient(proxy.port) as client:
+                assert (await client.request("GET", "/socket.io/", headers=UPGRADE)).status == 101
+        async with asyncio.timeout(5):
+            while any("Line" in task.get_coro().__qualname__ for task in asyncio.all_tasks()):  # type: ignore[union-attr]
+                await asyncio.sleep(0)
+
+    run(main())
+
+
 def test_a_dropped_post_is_never_answered_and_gets_pass(run: Runner) -> None:
     async def main() -> None:
         async with proxied("drop-posts") as (proxy, origin), RawClient(proxy.port) as client, RawClient(proxy.port) as other:
