@@ -123,8 +123,8 @@ class Session(Timed):
     """One peer. ``id`` is the engine's id: a secret between the two sides, never shown to others."""
 
     __slots__ = (
-        "_abandoned", "_attachments", "_decoder", "_encoding", "_expecting", "_flush_due", "_framed", "_grace", "_heard", "_noops",
-        "_parted", "_patience", "_probe_binary", "_probed", "_reason", "_stream", "_unproven",
+        "_abandoned", "_attachments", "_decoder", "_encoding", "_expecting", "_flush_due", "_framed", "_grace", "_heard", "_in_flight",
+        "_noops", "_parted", "_patience", "_probe_binary", "_probed", "_reason", "_stream", "_unproven",
         "binary", "connect_alarm", "env", "handshake", "id", "outbox", "probe", "protocol", "sockets", "state", "transport",
     )  # fmt: skip
 
@@ -150,6 +150,8 @@ class Session(Timed):
         self._encoding: Encoding | None = None
         self._flush_due = False
         self._framed = False
+        #: Whether a poll was answered and its connection has not said yet whether it took the answer.
+        self._in_flight = False
         self._probed = False
         self._probe_binary = False
         self._noops: Alarm | None = None
@@ -242,6 +244,7 @@ class Session(Timed):
 
     def _carry(self, transport: Transport) -> None:
         self.transport = transport
+        self._in_flight = False
         self._framed = transport.framing in (Framing.FRAME, Framing.FRAME_DEFLATED)
         if self._framed:
             self.binary = self.binary and transport.binary
@@ -336,7 +339,7 @@ class Session(Timed):
         if transport is not None and outbox.waiting and transport.ready:
             if transport.streaming:
                 self._flush_stream(transport)
-            else:
+            elif not self._in_flight:
                 self._flush_poll(transport)
         if self.state is SessionState.CLOSING and not len(outbox):
             self.close(self._reason)
@@ -361,6 +364,11 @@ class Session(Timed):
                 waiting, messages = self._few(waiting)
             data, binary = self._payload(messages, transport)
         self.outbox.mark_sent(len(waiting))
+        self._answer(transport, data, binary)
+
+    def _answer(self, transport: Transport, data: bytes, binary: bool = False) -> None:
+        """Answer the poll that waits; :meth:`on_taken` follows."""
+        self._in_flight = True
         transport.send(data, binary)
 
     def _few(self, waiting: list[Outgoing]) -> tuple[list[Outgoing], list[str | bytes]]:
@@ -464,6 +472,9 @@ class Session(Timed):
     def on_ready(self, transport: Transport) -> None:
         if transport is not self.transport:
             return
+        if self._in_flight:
+            # It has not read the last answer, and may never: what that carried is this poll's, should its connection fail.
+            return
         if not transport.streaming:
             if self.outbox.sent > self.outbox.acked:
                 # A client polls again when it has read the last answer: for stock clients that is the acknowledgement.
@@ -477,13 +488,15 @@ class Session(Timed):
     def on_taken(self, transport: Transport, ok: bool) -> None:
         if self.state is SessionState.CLOSED or transport is not self.transport:
             return
-        if ok:
-            if not self._unproven:
-                self.outbox.ack_sent()
-            if self.state is SessionState.CLOSING:
-                self.flush()
-        else:
+        self._in_flight = False
+        if not ok:
             self.outbox.rollback()
+        elif not self._unproven:
+            self.outbox.ack_sent()
+        if transport.ready:
+            self.on_ready(transport)
+        elif self.state is SessionState.CLOSING:
+            self.flush()
 
     def on_detached(self, transport: Transport, loss: Loss) -> None:
         if transport is self.probe:
@@ -538,8 +551,8 @@ class Session(Timed):
         transport = self.transport
         if self.probe is None or transport is None:
             return
-        if transport.ready and not self.outbox.waiting:
-            transport.send(*_NOOP.body(self._encode_for(transport)))
+        if transport.ready and not self._in_flight and not self.outbox.waiting:
+            self._answer(transport, *_NOOP.body(self._encode_for(transport)))
         self._noops = self.env.wheel.after(NOOP_INTERVAL, self._end_poll)
 
     def _finish_upgrade(self, transport: Transport) -> None:
@@ -620,8 +633,8 @@ class Session(Timed):
             return
         self._grace = True
         self.env.wheel.schedule(self, now + self.env.config.close_timeout)
-        if transport.ready:
-            transport.send(*_NOOP.body(self._encode_for(transport)))
+        if transport.ready and not self._in_flight:
+            self._answer(transport, *_NOOP.body(self._encode_for(transport)))
 
     def _on_pong(self) -> None:
         if self.protocol.pinger != "server":

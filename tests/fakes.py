@@ -89,9 +89,12 @@ class FakeStream(Transport):
 
 
 class FakePoll(FakeStream):
-    """A long-polling carrier: takes one answer each time it is parked, and leaves to the test whether that arrived."""
+    """A long-polling carrier: takes one answer each time it is parked.
 
-    __slots__ = ()
+    ``takes``: whether the kernel takes the answers, which is told at once; None: the test tells.
+    """
+
+    __slots__ = ("takes",)
     name = "polling"
     framing = Framing.TEXT
     streaming = False
@@ -100,6 +103,7 @@ class FakePoll(FakeStream):
     def __init__(self, delegate: Any = None) -> None:
         super().__init__(delegate)
         self.is_ready = False
+        self.takes: bool | None = True
 
     def park(self) -> None:
         """A GET arrives."""
@@ -110,3 +114,5 @@ class FakePoll(FakeStream):
         assert self.is_ready, "an answer without a poll"
         self.is_ready = False
         self.sent.append(data)
+        if self.takes is not None:
+            self.delegate.on_taken(self, self.takes)
