@@ -50,7 +50,7 @@ class Endpoint:
             config, self._hub, self._protocols, TRANSPORTS, self._session_env, self._on_opened, self._on_greeted, self._runner
         )
         #: Mount it: ``tornado.web.Application([(r"/socket\\.io/.*", sio.router), ...])``.
-        self.router = ExchangeRouter(self._requests.handle, config.trusted_proxies)
+        self.router = ExchangeRouter(self._requests.handle, config.trusted_proxies, config.send_timeout)
 
     # -- life -------------------------------------------------------------------------------------------------------
 

@@ -200,8 +200,8 @@ def test_a_head_that_drips_is_cut_off_in_time(head: bytes, run: Callable[..., An
     """H9."""
 
     async def main() -> None:
+        begun = time.monotonic()
         async with serving(idle_timeout=0.3) as sio, RawClient(sio.port) as client:
-            begun = time.monotonic()
             client.send(head)
             drip = asyncio.ensure_future(dripping(client))
             try:

@@ -122,7 +122,7 @@ class TransportOptions:
 
     ``max_message`` bounds one WebSocket message (inflated) and one request body; ``max_fragments`` the frames of one
     message; ``high_water`` the unsent bytes at which ``ready`` turns false; ``send_timeout`` how long a peer may
-    leave unsent bytes unread before the transport is lost as SLOW; ``close_timeout`` how long the peer may take to
+    take nothing of what is unsent before the transport is lost as SLOW; ``close_timeout`` how long the peer may take to
     answer a close frame; ``control_rate`` pings and pongs a second from the peer before 1008 (a burst of as many is allowed);
     ``deflate`` negotiates permessage-deflate where the peer offers it, for messages of at least ``deflate_threshold``.
     """
@@ -148,7 +148,8 @@ class Exchange(abc.ABC):
     to case, repeated ones joined by ``,``; ``peer`` is the remote ``(address, port)`` as the trusted proxies
     setting sees it; ``secure`` says whether the peer came over TLS. ``extra_headers`` (CORS, cookies) are added to every
     answer, the 101 included. Exactly one of ``respond``, ``stream`` or ``upgrade`` answers; a second one raises
-    RuntimeError. ``on_close`` is called at most once, if the peer goes before the answer is finished.
+    RuntimeError. ``on_close`` is called at most once, if the peer goes before the answer is finished; ``late`` is true then if we
+    closed the connection because the peer did not read.
     """
 
     method: str
@@ -159,6 +160,7 @@ class Exchange(abc.ABC):
     secure: bool
     extra_headers: list[tuple[str, str]]
     on_close: Callable[[], None] | None
+    late: bool
     native: Any  #: the HTTP engine's own request object, for the application's eyes only
 
     @abc.abstractmethod

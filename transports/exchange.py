@@ -34,15 +34,18 @@ class ExchangeRouter(Router):
     """A Tornado route target that hands every request to ``handler`` as an exchange.
 
     ``trusted_proxies``: addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed. Raises ValueError for what is
-    neither.
+    neither. ``send_timeout``: seconds that a peer may take nothing of an answer before its connection is closed.
     """
 
-    def __init__(self, handler: Callable[[TornadoExchange], None], trusted_proxies: Sequence[str] = ()) -> None:
+    def __init__(
+        self, handler: Callable[[TornadoExchange], None], trusted_proxies: Sequence[str] = (), send_timeout: float = 60.0
+    ) -> None:
         self._handler = handler
         self._trusted: Networks = tuple(ipaddress.ip_network(text, strict=False) for text in trusted_proxies)
+        self._send_timeout = send_timeout
 
     def find_handler(self, request: httputil.HTTPServerRequest, **kwargs: Any) -> httputil.HTTPMessageDelegate:
-        return _Delegate(request, self._handler, self._trusted)
+        return _Delegate(TornadoExchange(request, self._trusted, self._send_timeout), self._handler)
 
     def mounted_in(self, app: object) -> bool:
         """Whether a Tornado application has a route to this one; true also when that cannot be known."""
@@ -57,8 +60,8 @@ class ExchangeRouter(Router):
 class _Delegate(httputil.HTTPMessageDelegate):
     """Tornado's side of one exchange."""
 
-    def __init__(self, request: httputil.HTTPServerRequest, handler: Callable[[TornadoExchange], None], trusted: Networks) -> None:
-        self._exchange = TornadoExchange(request, trusted)
+    def __init__(self, exchange: TornadoExchange, handler: Callable[[TornadoExchange], None]) -> None:
+        self._exchange = exchange
         self._handler = handler
         self._waiting = False
 
@@ -100,11 +103,11 @@ class TornadoExchange(Exchange):
     """One request of Tornado's HTTP/1 server."""
 
     __slots__ = (
-        "_answered", "_backlog", "_body", "_body_callback", "_closed", "_decision", "_limit", "_on_drained", "_size", "connection",
-        "extra_headers", "headers", "method", "native", "on_close", "path", "peer", "query", "secure",
+        "_answered", "_backlog", "_body", "_body_callback", "_closed", "_decision", "_limit", "_on_drained", "_send_timeout", "_size",
+        "_timer", "connection", "extra_headers", "headers", "late", "method", "native", "on_close", "path", "peer", "query", "secure",
     )  # fmt: skip
 
-    def __init__(self, request: httputil.HTTPServerRequest, trusted: Networks) -> None:
+    def __init__(self, request: httputil.HTTPServerRequest, trusted: Networks, send_timeout: float) -> None:
         self.native = request
         self.connection: Any = request.connection
         self.method = request.method or ""
@@ -123,6 +126,9 @@ class TornadoExchange(Exchange):
         self._backlog = 0
         self._on_drained: Callable[[], None] | None = None
         self._decision: asyncio.Future[None] | None = None
+        self.late = False
+        self._send_timeout = send_timeout
+        self._timer: asyncio.TimerHandle | None = None
 
     # -- the request ------------------------------------------------------------------------------------------------
 
@@ -233,7 +239,35 @@ class TornadoExchange(Exchange):
                 self.connection.finish()
         except (StreamClosedError, httputil.HTTPOutputError):
             return False
+        self._watch()
         return True
+
+    def _watch(self) -> None:
+        """See to it that what the kernel did not take is taken in time: Tornado would wait for ever, and keep it."""
+        pending, stream = self.connection._pending_write, self.connection.stream
+        if pending is None or pending.done() or stream is None:
+            return
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._send_timeout, self._look, stream, stream._total_write_done_index)
+        pending.add_done_callback(lambda done: None if stream.writing() else self._unwatch())
+
+    def _look(self, stream: IOStream, taken: int) -> None:
+        """Whether the peer has taken anything since the last look."""
+        self._timer = None
+        if stream.closed() or not stream.writing():
+            return
+        if stream._total_write_done_index > taken:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._send_timeout, self._look, stream, stream._total_write_done_index)
+        else:
+            self.late = True
+            stream.close()
+
+    def _unwatch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _when_flushed(self, taken: Callable[[bool], None], ok: bool) -> None:
         pending = self.connection._pending_write
@@ -261,6 +295,7 @@ class TornadoExchange(Exchange):
         pending = self.connection._pending_write
         if not pending.done():
             self._backlog += len(chunk)
+            self._watch()
             pending.add_done_callback(lambda done: self._flushed(len(chunk), done))
 
     def _flushed(self, size: int, done: asyncio.Future[None]) -> None:

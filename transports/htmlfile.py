@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import ClassVar
 
 from .base import Exchange, Framing, Loss, TransportDelegate, TransportOptions
@@ -14,7 +13,7 @@ __all__ = ["HtmlFile"]
 class HtmlFile(PostingTransport):
     """One stream at a time. A new one replaces the old."""
 
-    __slots__ = ("_stream", "_timer")
+    __slots__ = ("_stream",)
     name: ClassVar[str] = "htmlfile"
     framing = Framing.TAG
     streaming: ClassVar[bool] = True
@@ -22,7 +21,6 @@ class HtmlFile(PostingTransport):
     def __init__(self, exchange: Exchange, delegate: TransportDelegate, options: TransportOptions) -> None:
         super().__init__(delegate, options)
         self._stream: Exchange | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._begin(exchange)
 
     @classmethod
@@ -49,9 +47,8 @@ class HtmlFile(PostingTransport):
         self.delegate.on_ready(self)
 
     def _dropped(self) -> None:
-        self._stream = None
-        self._stop_timer()
-        self._lose(Loss.PEER)
+        stream, self._stream = self._stream, None
+        self._lose(Loss.SLOW if stream is not None and stream.late else Loss.PEER)
 
     @property
     def ready(self) -> bool:
@@ -61,27 +58,11 @@ class HtmlFile(PostingTransport):
         if self._stream is None:
             return
         self._stream.write(data)
-        if self._stream.backlog and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._options.send_timeout, self._late)
 
     def _drained(self) -> None:
-        self._stop_timer()
         self.delegate.on_ready(self)
 
-    def _late(self) -> None:
-        self._timer = None
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.abort()
-        self._lose(Loss.SLOW)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
     def close(self, last: bytes = b"", code: int = 1000, reason: str = "") -> None:
-        self._stop_timer()
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.on_close = stream.on_drained = None

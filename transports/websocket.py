@@ -85,6 +85,7 @@ class WebSocket(Transport):
         if self._state == _OPEN:
             self.ready = self._wire.backlog < self._options.high_water
             if self._timer is None:
+                self._wire.moved = False
                 self._watch(self._options.send_timeout)
 
     def _watch(self, seconds: float) -> None:
@@ -92,7 +93,11 @@ class WebSocket(Transport):
 
     def _late(self) -> None:
         self._timer = None
-        self._lose(Loss.SLOW if self._state == _OPEN else Loss.LOCAL)
+        if self._state == _OPEN and self._wire.moved:
+            # Slow, but reading. How much may wait for it is the session's affair.
+            self._watch_backlog()
+        else:
+            self._lose(Loss.SLOW if self._state == _OPEN else Loss.LOCAL)
 
     def on_drained(self) -> None:
         """The wire has room again."""

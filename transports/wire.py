@@ -36,12 +36,13 @@ class WireOwner(Protocol):
 class Wire:
     """A connected socket of which we are the only owner.
 
-    ``initial``: bytes that the HTTP engine had already read. ``backlog``: bytes that wait for the kernel.
+    ``initial``: bytes that the HTTP engine had already read. ``backlog``: bytes that wait for the kernel. ``moved``: whether the kernel
+    has taken some of them since the owner last set it to False.
     """
 
     __slots__ = (
         "_closing", "_corked", "_fd", "_initial", "_lingers", "_loop", "_paused", "_pending", "_sock", "_tls", "_want_write",
-        "backlog", "owner", "peer",
+        "backlog", "moved", "owner", "peer",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, initial: bytes = b"", peer: tuple[str, int] = ("", 0)) -> None:
@@ -57,6 +58,7 @@ class Wire:
         self._paused = False
         self._want_write = False
         self.backlog = 0
+        self.moved = False
         self.peer = peer
         self.owner: WireOwner | None = None
 
@@ -207,6 +209,7 @@ class Wire:
                 self._lost(Loss.PEER)
                 return
             self.backlog -= sent
+            self.moved = True
             self._pending = [data[sent:]] if sent < len(data) else None
         if not self._pending:
             self._drained()
