@@ -37,11 +37,21 @@ function check(node, parents, code, fault) {
     if (node.elements.includes(null) || /,\s*\]$/.test(code.slice(node.start, node.end))) fault(node, 'hole or trailing comma in an array');
   } else if (node.type === 'Literal' && typeof node.value === 'string') {
     if (/[\n\r\u2028\u2029]/.test(node.raw)) fault(node, 'string over several lines');
-  } else if (node.type === 'FunctionExpression' && node.id) {
-    fault(node, `named function expression ${node.id.name} leaks its name in JScript`);
+  } else if (node.type === 'FunctionExpression' && node.id && isNamedBeside(node, parents)) {
+    fault(node, `named function expression: JScript leaks its name, and ${node.id.name} means something else outside it`);
   } else if (node.type === 'Identifier' && OPTIONAL.has(node.name) && isReference(node, parent) && !isGuarded(node.name, parents)) {
     fault(node, `bare ${node.name}`);
   }
+}
+
+/** Whether the name of a function expression, which JScript declares in the function around it, is used there too. */
+function isNamedBeside(expression, parents) {
+  const around = parents.findLast((above) => /Function|Program/.test(above.type));
+  let found = false;
+  walk(around, [], (node, above) => {
+    if (node.type === 'Identifier' && node.name === expression.id.name && !above.includes(expression) && isReference(node, above.at(-1))) found = true;
+  });
+  return found;
 }
 
 function isReference(node, parent) {

@@ -15,14 +15,10 @@ function now() {
   return +new Date();
 }
 
-function has(object, key) {
-  return {}.hasOwnProperty.call(object, key);
-}
-
 /** Calls fn(key, value) for each own enumerable property. */
 function each(object, fn) {
   for (var key in object) {
-    if (has(object, key)) { fn(key, object[key]); }
+    if ({}.hasOwnProperty.call(object, key)) { fn(key, object[key]); }
   }
 }
 
@@ -32,9 +28,9 @@ function extend(target, source) {
   return target;
 }
 
-/** A real array of an arguments object or array. */
-function slice(list) {
-  return [].slice.call(list || []);
+/** A real array of an arguments object or array, from that index on. */
+function slice(list, from) {
+  return [].slice.call(list || [], from);
 }
 
 /** The list without item, or without what `once` made of item; empty if there is no item. */
@@ -46,16 +42,17 @@ function without(list, item) {
   return kept;
 }
 
-/** Calls each function with the array args; what it throws is thrown again from a timer, where only window.onerror sees it. */
-function callAll(functions, self, args) {
-  function rethrow(error) {
+/** Calls fn with the array args; what it throws is thrown again from a timer, where only window.onerror sees it. */
+function guarded(fn, self, args) {
+  try {
+    fn.apply(self, args);
+  } catch (error) {
     setTimeout(function () { throw error; }, 0);
   }
-  for (var i = 0; i < functions.length; i++) {
-    try {
-      functions[i].apply(self, args || []);
-    } catch (error) { rethrow(error); }
-  }
+}
+
+function callAll(functions, self, args) {
+  for (var i = 0; i < functions.length; i++) { guarded(functions[i], self, args); }
 }
 
 /** Makes self an emitter. The names of component-emitter and of 0.9's EventEmitter mean the same. */
@@ -90,9 +87,9 @@ function emitter(self) {
     return slice(all['$' + name]);
   };
 
-  /** Calls the listeners that are there now, in order, with the array args. */
-  self._fire = function (name, args) {
-    callAll(self.listeners(name), self, args);
+  /** Calls the listeners that are there now, in order. 0.9's name; `emit` of a Socket sends to the server. */
+  self.$emit = function (name) {
+    callAll(self.listeners(name), self, slice(arguments, 1));
   };
   return self;
 }
@@ -117,42 +114,35 @@ function backoff(attempt, min, max, factor, random) {
  * JSON: the browser's own where there is one (all but Internet Explorer 6 and 7), else a small reader and writer.
  */
 
-var nativeJson = global.JSON;
-
-/** The value that text says; throws an Error if it is not JSON. */
-function parseJson(text) {
-  return nativeJson ? nativeJson.parse(text) : readJson(text);
-}
-
-/** JSON of value; `replacer` works only with the browser's own JSON (engines without it have no binary to replace). */
-function toJson(value, replacer) {
-  return nativeJson ? nativeJson.stringify(value, replacer) : writeJson(value);
-}
+// Of stringify's replacer ours has no need: engines without a JSON of their own have no binary to replace.
+var json = global.JSON || { parse: readJson, stringify: writeJson };
 
 /** Evaluates text, once it is sure that nothing in it can act; as RFC 4627, section 6, says. */
 function readJson(text) {
   if (/[^,:{}\[\]0-9.\-+Eaeflnr-u \n\r\t]/.test(text.replace(/"(\\.|[^"\\])*"/g, ''))) { throw invalid(); }
   // Two line ends to JavaScript are characters to JSON.
-  return new Function('return ' + text.replace(/\u2028/g, '\\u2028').replace(/\u2029/g, '\\u2029'))();
+  return new Function('return ' + text.replace(/[\u2028\u2029]/g, escaped))();
+}
+
+function escaped(c) {
+  return '\\u' + ('000' + c.charCodeAt(0).toString(16)).slice(-4);
 }
 
 /** undefined for what JSON leaves out (functions, undefined), as JSON.stringify. */
 function writeJson(value) {
   var parts = [], type = typeof value, key;
   if (type == 'string') {
-    return '"' + value.replace(/[^ !#-\[\]-~]/g, function (c) {
-      return '\\u' + ('000' + c.charCodeAt(0).toString(16)).slice(-4);
-    }) + '"';
+    return '"' + value.replace(/[^ !#-\[\]-~]/g, escaped) + '"';
   }
   if (/^[uf]/.test(type)) { return; }
   if (type != 'object' || !value) { return isFinite(value) ? '' + value : 'null'; }
-  if (classOf(value) == 'Array') {
-    for (key = 0; key < value.length; key++) { parts.push(writeJson(value[key]) || 'null'); }
+  if ({}.toString.call(value) == '[object Array]') {
+    for (key = 0; key < value.length; key++) { parts.push(json.stringify(value[key]) || 'null'); }
     return '[' + parts + ']';
   }
   each(value, function (name, part) {
-    part = writeJson(part);
-    if (part) { parts.push(writeJson(name) + ':' + part); }
+    part = json.stringify(part);
+    if (part) { parts.push(json.stringify(name) + ':' + part); }
   });
   return '{' + parts + '}';
 }
@@ -167,16 +157,11 @@ function writeJson(value) {
 var SEPARATOR = '\x1e',
   CONNECT = 0, DISCONNECT = 1, EVENT = 2, ACK = 3,
   // Names that only the library itself may give to an event (socket.io-parser 4.2, RESERVED_EVENTS).
-  RESERVED = /^(?:connect|connect_error|disconnect|disconnecting|newListener|removeListener)$/;
-
-/** "Array", "Blob", "Uint8Array"... */
-function classOf(value) {
-  return {}.toString.call(value).slice(8, -1);
-}
+  RESERVED = /^(?:connect(?:_error)?|disconnect(?:ing)?|(?:new|remove)Listener)$/;
 
 /** ArrayBuffer, typed array, DataView, Blob or File; Node's Buffer is a Uint8Array. */
 function isBinary(value) {
-  return /Buffer$|.Array$|^(?:DataView|Blob|File)$/.test(classOf(value));
+  return /(?:Buffer|\wArray|DataView|Blob|File)\]$/.test({}.toString.call(value));
 }
 
 /** 'b' + base64 of an ArrayBuffer or a view of one: binary on a carrier of text (engine.io-protocol, "HTTP long-polling"). */
@@ -201,16 +186,16 @@ function textToBinary(text) {
 /**
  * A Socket.IO packet as messages: a string, then its attachments.
  * <type>[<attachments>-][<namespace>,][<ack id>][JSON]; binary values become {"_placeholder":true,"num":index}.
- * Throws what JSON throws (a cyclic structure).
+ * Without an id it is '', without data undefined. Throws what JSON throws (a cyclic structure).
  */
 function encodePacket(type, nsp, id, data) {
   var messages = [''],
-    json = data === undefined ? '' : toJson(data, function (key, value) {
+    text = json.stringify(data, function (key, value) {
       var raw = this[key];  // value has gone through toJSON already, which Node's Buffer has
       return isBinary(raw) ? { '_placeholder': true, num: messages.push(raw) - 2 } : value;
     });
   messages[0] = (messages.length > 1 ? type + 3 + '' + (messages.length - 1) + '-' : type) +
-    (nsp == '/' ? '' : nsp + ',') + (id === undefined ? '' : id) + json;
+    (nsp == '/' ? '' : nsp + ',') + id + (text || '');
   return messages;
 }
 
@@ -235,11 +220,11 @@ function decodePacket(text) {
   // Internet Explorer 6-8 give '' for a group that took no part, others undefined.
   var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*)(?:,|$))?(\d+)?([\s\S]*)$/.exec(text) || [],
     type = match[2] ? match[2] - 3 : match[1],
-    json = match[6],
-    data = json ? parseJson(json) : undefined;
+    text = match[6],
+    data = text ? json.parse(text) : undefined;
   // CONNECT carries an object or nothing, EVENT and ACK an array, CONNECT_ERROR an object (or the bare text of older servers).
-  if (!/^(?:0\{?|1|[23]\[|4[{"])$/.test(type + (json || '').charAt(0)) ||
-      (type == EVENT && (!/^(?:number|string)$/.test(typeof data[0]) || RESERVED.test(data[0])))) {
+  if (!/^(?:0\{?|1|[23]\[|4[{"])$/.test(type + (text || '').charAt(0)) ||
+      (type == EVENT && (!/^(?:n|st)/.test(typeof data[0]) || RESERVED.test(data[0])))) {
     throw invalid();
   }
   return { type: +type, nsp: match[4] || '/', id: parseInt(match[5], 10), data: data, _need: match[3] || 0 };
@@ -314,19 +299,6 @@ function nodeGet(route, param, table, fn, create) {
     all[index] = noop;
     discard(node);
   };
-}
-
-/** Loads a script; ended() is called when it ran or failed (in KHTML never when it failed). */
-function addScript(url, ended) {
-  var script = doc.createElement('script');
-  script.onload = script.onerror = ended;
-  // Internet Explorer 6-8 know no onload, and tell the end of success and failure alike.
-  script.onreadystatechange = function () {
-    if (/loaded|complete/.test(script.readyState)) { ended(); }
-  };
-  script.src = url;
-  doc.getElementsByTagName('head')[0].appendChild(script);
-  return script;
 }
 
 /** A hidden part of `page` made of HTML; Internet Explorer 6 and 7 take an iframe's name only there. ready(part) before it is shown. */
@@ -407,27 +379,25 @@ function recall(key) {
  * One HTTP request by script: XMLHttpRequest, ActiveX in Internet Explorer 6, XDomainRequest across origins in 8 and 9.
  */
 
-/** Whether a request to route has to be an XDomainRequest. */
-function needsXdr(route) {
-  return route._cross && !(global.XMLHttpRequest && 'withCredentials' in new global.XMLHttpRequest());
-}
-
 /**
  * GETs, or POSTs body if there is one; done(error, text). Returns a function that aborts it, and has no effect after its end.
  * Throws where there is no such object, or an XDomainRequest is to leave the page's scheme.
  */
 function request(route, body, done) {
-  var xdr = needsXdr(route),
-    xhr = xdr ? new global.XDomainRequest() : global.XMLHttpRequest ? new global.XMLHttpRequest() : new global.ActiveXObject('Microsoft.XMLHTTP');
+  var Native = global.XMLHttpRequest,
+    xhr = Native ? new Native() : new global.ActiveXObject('Microsoft.XMLHTTP'),
+    xdr = route._cross && !('withCredentials' in xhr);
 
   function finish() {
-    var status = xdr ? 200 : 0, text;
+    var status = 200, text;
     try {
       text = xhr.responseText;
-      status = status || xhr.status;
-    } catch (ignore) { /* Firefox 3 and Internet Explorer 9, after a failure */ }
+      if (!xdr) { status = xhr.status; }
+    } catch (failure) { status = 0; /* Firefox 3 and Internet Explorer 9 tell nothing after one */ }
     done(status == 200 ? '' : 'HTTP ' + status, text);
   }
+
+  if (xdr) { xhr = new global.XDomainRequest(); }
 
   xhr.open(body ? 'POST' : 'GET', route._url(), true);
   if (xdr) {
@@ -435,8 +405,7 @@ function request(route, body, done) {
     xhr.onerror = xhr.ontimeout = function () { done('HTTP 0'); };
     xhr.onprogress = noop;  // Internet Explorer 9 aborts a request without one
   } else {
-    if (body) { xhr.setRequestHeader('Content-Type', 'text/plain;charset=UTF-8'); }
-    if (route._cross && route._credentials) { xhr.withCredentials = true; }
+    if (route._cross && route._opts.withCredentials) { xhr.withCredentials = true; }
     xhr.onreadystatechange = function () {
       if (xhr.readyState == 4) {
         xhr.onreadystatechange = noop;  // Internet Explorer leaks a request that keeps its listener, and 6 takes no null
@@ -474,7 +443,7 @@ function httpTransport(route, get, post) {
     close: function () {
       if (over) { return; }
       over = true;
-      if (route._sid) {
+      if (route._params.sid) {
         if (leaving && nav.sendBeacon) {
           // The page is going: nothing else is sure to be sent.
           nav.sendBeacon(route._url(), queue.concat('1').join(SEPARATOR));
@@ -492,11 +461,6 @@ function httpTransport(route, get, post) {
     _pause: function (done) {
       paused = done;
       settle();
-    },
-
-    _resume: function () {
-      paused = 0;
-      if (!abort && !over) { read(); }
     },
 
     _hear: function (packet) {
@@ -531,7 +495,7 @@ function httpTransport(route, get, post) {
     post(text, function (error, answer) {
       posting = false;
       // Every server says "ok"; a page instead of it is from somebody in between.
-      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
+      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST: ' + answer); }
       if (self.onopen) { self.onopen(); }
       write();
       settle();
@@ -565,7 +529,7 @@ function httpTransport(route, get, post) {
     queue = [];
     over = true;
     stop();
-    if (tell) { tell({ reason: reason, _error: true }); }
+    if (tell) { tell({ reason: reason }); }
   }
 
   /** Clears the GET away; what it may still say is not heard. */
@@ -587,7 +551,7 @@ function httpTransport(route, get, post) {
  */
 
 function websocket(route) {
-  var Native = route._WebSocket || global.WebSocket || global.MozWebSocket,  // Firefox 6-10
+  var Native = route._opts.WebSocket || global.WebSocket || global.MozWebSocket,  // Firefox 6-10
     socket = new Native(route._url().replace(/^http/, 'ws'));
 
   socket.binaryType = 'arraybuffer';
@@ -624,10 +588,18 @@ function jsonp(route) {
 
   return httpTransport(route, function (done) {
     return nodeGet(route, 'j', '___eio', function (payload) { done('', payload); }, function () {
-      return addScript(route._url(), function () {
-        // Internet Explorer may say "loaded" a moment before it runs the script.
-        setTimeout(function () { done('script did not call'); }, 100);
-      });
+      var script = doc.createElement('script');
+
+      // Internet Explorer 6-8 know no onload and tell the end of success and failure alike; KHTML never tells a failure.
+      script.onload = script.onerror = script.onreadystatechange = function () {
+        if (/undefined|loaded|complete/.test(script.readyState)) {
+          // Internet Explorer may say "loaded" a moment before it runs the script.
+          setTimeout(function () { done('no call'); }, 100);
+        }
+      };
+      script.src = route._url();
+      doc.getElementsByTagName('head')[0].appendChild(script);
+      return script;
     });
   }, function (text, done) { postForm(route._url(), text, done); });
 }
@@ -702,7 +674,6 @@ function tidy(frame) {
  *   _binary       whether send takes an ArrayBuffer, a typed array or a Blob as it is
  *   _idle()       whether a packet given now would go out now
  *   _pause(done)  (if another transport can take over) ends reading and writing; done() when no request is under way
- *   _resume()     takes _pause back
  * close() also closes the session, if the route still has its id.
  */
 var TRANSPORTS = {
@@ -789,26 +760,23 @@ function connect(target, opts, names, delay, upgrade) {
   /** direction: '<' in, '>' out (data is a packet), '=' a transport starts or carries, '!' it ends. */
   function trace(transport, direction, data) {
     if (opts.debug) {
-      callAll([opts.debug.call ? opts.debug : (global.console || opts).log], global.console,
-        [direction, transport.name, data]);
+      guarded(opts.debug.call ? opts.debug : (global.console || opts).log, global.console, [direction, transport.name, data]);
     }
   }
 
   /** What a transport may know: where to go, and as which session. */
   function newRoute(name) {
     return extend({
-      _credentials: opts.withCredentials,
-      _WebSocket: opts.WebSocket,
-      _params: { EIO: 4, transport: name },
-      _sid: self.id,
+      _opts: opts,
+      _params: { EIO: 4, transport: name, sid: self.id },
 
       /** The URL of the next request; `t` keeps caches out. */
       _url: function () {
-        var params = extend(extend({}, opts.query), this._params), url = target._origin + opts.path + '?' + target._query;
-        params.t = now().toString(36) + requestCount++;
-        if (this._sid) { params.sid = this._sid; }
-        each(params, function (key, value) { url += '&' + encodeURIComponent(key) + '=' + encodeURIComponent(value); });
-        return url.replace('?&', '?');
+        var url = target._origin + opts.path + '?t=' + now().toString(36) + requestCount++ + target._query;
+        each(extend(extend({}, opts.query), this._params), function (key, value) {
+          if (value !== undefined) { url += '&' + encodeURIComponent(key) + '=' + encodeURIComponent(value); }
+        });
+        return url;
       }
     }, target);
   }
@@ -825,7 +793,7 @@ function connect(target, opts, names, delay, upgrade) {
       return transport;
     } catch (error) {
       // There is none, or it may not, e.g. ws: from an https: page.
-      note(transport, 'impossible, ' + error.message);
+      note(transport, error.message);
     }
   }
 
@@ -858,7 +826,7 @@ function connect(target, opts, names, delay, upgrade) {
       hear(transport, function (packet) {
         var handshake;
         try {
-          handshake = /^0\{/.test(packet) && parseJson(packet.slice(1));
+          handshake = /^0\{/.test(packet) && json.parse(packet.slice(1));
         } catch (ignore) { /* e.g. the log-in page of a hotel */ }
         if (handshake && handshake.sid) {
           opened(transport, handshake);
@@ -893,7 +861,7 @@ function connect(target, opts, names, delay, upgrade) {
     tried = without(tried, transport);
     silenceAll();
     self.id = handshake.sid;
-    patience = handshake.pingInterval + handshake.pingTimeout ;
+    patience = handshake.pingInterval + handshake.pingTimeout;
     maxPayload = handshake.maxPayload;
     mayUpgrade = upgrade && transport._pause && /websocket/.test(handshake.upgrades);
     buffer = doubted.concat(buffer);
@@ -913,7 +881,7 @@ function connect(target, opts, names, delay, upgrade) {
   /** Makes transport the one that carries the session. */
   function carry(transport) {
     self.transport = transport;
-    transport._route._sid = self.id;
+    transport._route._params.sid = self.id;
     transport._route._maxPayload = maxPayload;
     hear(transport, receive);
     transport.onopen = prove;
@@ -921,7 +889,7 @@ function connect(target, opts, names, delay, upgrade) {
       if (doubted) {
         fail(transport, reasonOf(event));
       } else {
-        self.close(event._error ? 'transport error' : 'transport close', reasonOf(event));
+        self.close(event.code ? 'transport close' : 'transport error', reasonOf(event));
       }
     };
     trace(transport, '=', 'carries');
@@ -953,7 +921,7 @@ function connect(target, opts, names, delay, upgrade) {
       write('3' + packet.slice(1));
       self.onping();
     } else if (type == 1) {
-      self.close('transport close', 'closed by the server');
+      self.close('transport close');
     } else if (type != 6) {
       self.close('parse error');
     }
@@ -997,7 +965,7 @@ function connect(target, opts, names, delay, upgrade) {
 
   /**
    * Moves the session to a WebSocket (engine.io-protocol, "Upgrade"): 2probe and 3probe show that it carries both
-   * ways; the old transport is emptied; 5 tells the server. Until the 5 the old one can go on as if nothing had been.
+   * ways; the old transport is emptied; 5 tells the server. Until the 3probe the old one goes on as if nothing had been.
    */
   function probe() {
     var old = self.transport, fresh = start('websocket'), limit;
@@ -1012,10 +980,7 @@ function connect(target, opts, names, delay, upgrade) {
       stop();
       trace(fresh, '!', 'no upgrade');
       silence(fresh);
-      if (move(OPEN)) {
-        old._resume();
-        flush();
-      }
+      if (state == UPGRADING) { self.close('transport error'); }
     };
     limit = setTimeout(stopProbe, UPGRADE_TIMEOUT);
     fresh.onopen = function () { give(fresh, '2probe'); };
@@ -1026,11 +991,11 @@ function connect(target, opts, names, delay, upgrade) {
         stop();
         carry(fresh);
         give(fresh, '5');
-        old._route._sid = '';  // its end is not the session's
+        old._route._params.sid = undefined;  // its end is not the session's
         silence(old);
         move(OPEN);
         self.onworks('websocket', ms);
-        self._fire('upgrade', [fresh]);
+        self.$emit('upgrade', fresh);
         flush();
       });
     });
@@ -1097,7 +1062,7 @@ var DEFAULTS = {
 function withDefaults(options) {
   var opts = extend(extend({}, DEFAULTS), options);
   each(OLD_NAMES, function (old, name) {
-    if (has(opts, old)) { opts[name] = opts[old]; }
+    if (opts[old] !== undefined) { opts[name] = opts[old]; }
   });
   // xhr-polling, jsonp-polling
   opts.transports = opts.transports.join().replace(/xhr-|-polling/g, '').split(',');
@@ -1108,7 +1073,7 @@ function withDefaults(options) {
 /** Tells all managers what happens to the page. */
 function onPage(event) {
   leaving = /hide|unload/.test(event.type);
-  callAll(slice(hearers), 0, [event.type]);
+  callAll(hearers, 0, [event.type]);
 }
 
 listen(global, 'online', onPage);
@@ -1157,7 +1122,7 @@ function Manager(url, options) {
     engine.onopen = function () {
       began = now();
       self.connected = true;
-      self._fire('open');
+      self.$emit('open');
       tell(function (socket) { socket._join(); });
       if (done) { done(); }
     };
@@ -1168,7 +1133,7 @@ function Manager(url, options) {
       if (opts.remember) { remember(key, works); }
     };
 
-    engine.onping = function () { self._fire('ping'); };
+    engine.onping = function () { self.$emit('ping'); };
 
     engine.onmessage = function (message, isBase64) {
       try {
@@ -1176,7 +1141,7 @@ function Manager(url, options) {
       } catch (error) {
         return engine.close('parse error', error.message);
       }
-      if (message && has(self.nsps, message.nsp)) { self.nsps[message.nsp]._packet(message); }
+      if (message && self.nsps[message.nsp]) { self.nsps[message.nsp]._packet(message); }
     };
 
     engine.onclose = function (reason, error) {
@@ -1184,14 +1149,15 @@ function Manager(url, options) {
       self.connected = busy = false;
       if (opened) {
         count(reason);
-        self._fire('close', [reason, error]);
+        self.$emit('close', reason, error);
       } else {
         works = [];
-        self._fire('error', [error]);
+        self.$emit('error', error);
       }
       tell(function (socket) { socket._closed(reason, error); });
       if (!opened && done) { done(error); }
-      again();
+      // After sleep, or when the way was gone for a while, each client is late by itself.
+      again(reason == 'ping timeout');
     };
     return self;
   };
@@ -1230,27 +1196,28 @@ function Manager(url, options) {
     return leaving || nav.onLine === false && !/\/\/(localhost|127\.)/.test(target._origin);
   }
 
-  /** Waits for the next attempt. */
-  function again() {
+  /** Waits for the next attempt, which is `soon` if there is a reason to hope, and a server that restarts is none. */
+  function again(soon) {
     if (timer || !wanted || !opts.reconnection || busy || isOffline()) { return; }
     if (attempts >= opts.reconnectionAttempts) {
       attempts = 0;
-      self._fire('reconnect_failed');
+      self.$emit('reconnect_failed');
     } else {
-      timer = setTimeout(retry, backoff(attempts, opts.reconnectionDelay, opts.reconnectionDelayMax, opts.randomizationFactor, Math.random()));
+      timer = setTimeout(retry, soon ? 0 :
+        backoff(attempts, opts.reconnectionDelay, opts.reconnectionDelayMax, opts.randomizationFactor, Math.random()));
     }
   }
 
   function retry() {
     var number = ++attempts;
     wake();
-    self._fire('reconnect_attempt', [number]);
+    self.$emit('reconnect_attempt', number);
     if (wanted) {
       self.open(function (error) {
         if (!error) {
-          self._fire('reconnect', [number]);
+          self.$emit('reconnect', number);
         } else if (wanted) {
-          self._fire('reconnect_error', [error]);
+          self.$emit('reconnect_error', error);
         }
       });
     }
@@ -1258,19 +1225,18 @@ function Manager(url, options) {
 
   /** Hears of what happens to the page. */
   function hear(what) {
-    if (leaving || isOffline()) {
-      wake();
+    wake();
+    if (isOffline()) {
       engine.close('transport close', what);
-    } else if (!busy && opts.reconnection) {
-      // The network or the page is back: no need to wait.
-      retry();
+    } else {
+      again(true);
     }
   }
 
   /** The Socket of a namespace, the same one each time; connecting unless autoConnect is false. */
   self.socket = function (nsp, options) {
-    if (!has(self.nsps, nsp)) { self.nsps[nsp] = new Socket(self, nsp, options || opts); }
-    return opts.autoConnect ? self.nsps[nsp].open() : self.nsps[nsp];
+    var socket = self.nsps[nsp] = self.nsps[nsp] || new Socket(self, nsp, options || opts);
+    return opts.autoConnect ? socket.open() : socket;
   };
 
   /** Closes the connection of all sockets, and does not come back by itself. */
@@ -1293,7 +1259,7 @@ function Manager(url, options) {
 /** Events: connect(), disconnect(reason, error), connect_error(error with message and data), and those of the server. */
 function Socket(manager, nsp, opts) {
   var self = emitter(this),
-    acks = {}, ackCount = 0,
+    acks = {}, ackCount = 0,  // id -> function(error, answer's args), and how many there have been
     outgoing = [],  // messages of events that wait for the namespace
     incoming = [],  // events that the server sent before its answer to CONNECT (those missed, when it recovers a session)
     watchers = [],
@@ -1311,11 +1277,11 @@ function Socket(manager, nsp, opts) {
     self.disconnected = !yes;
   }
 
-  /** An object that inherits everything from base, live, but has flags of its own. */
-  function flagged(base, flags) {
-    function Flagged() {}
+  /** An object that inherits everything from base, live, but has a flag of its own. */
+  function flagged(base, flag, value) {
+    function Flagged() { this[flag] = value; }
     Flagged.prototype = base;
-    return extend(new Flagged(), flags);
+    return new Flagged();
   }
 
   function send(messages) {
@@ -1341,12 +1307,12 @@ function Socket(manager, nsp, opts) {
     function join(data) {
       // An answer that comes late must not join on the next connection, which asks again.
       if (engine === manager.engine && manager.connected && self.active) {
-        send(encodePacket(CONNECT, nsp, undefined, pid ? extend({ pid: pid, offset: offset }, data) : data || undefined));
+        send(encodePacket(CONNECT, nsp, '', pid ? extend({ pid: pid, offset: offset }, data) : data || undefined));
       }
     }
 
-    if (typeof self.auth == 'function') {
-      callAll([self.auth], self, [join]);
+    if ((self.auth || 0).call) {
+      guarded(self.auth, self, [join]);
     } else {
       join(self.auth);
     }
@@ -1355,15 +1321,15 @@ function Socket(manager, nsp, opts) {
   /** Sends an event; a function as last argument is called with the server's answer. What cannot be JSON throws. */
   self.emit = function (name) {
     var flags = this, args = slice(arguments), ack = typeof args[args.length - 1] == 'function' && args.pop(),
-      id = ack ? ackCount++ : undefined, messages;
+      id = ack ? ackCount++ : '', messages;
     if (RESERVED.test(name)) { throw new Error('"' + name + '" is a reserved event name'); }
     messages = encodePacket(EVENT, nsp, id, args);
     messages._ack = id;
-    if (ack) { acks[id] = ack._node || flags._timeout !== undefined ? timed(messages, ack, flags._timeout) : ack; }
+    if (ack) { expect(messages, ack, flags._timeout, ack._node || flags._timeout >= 0); }
     if (self.connected) {
       if (!flags._volatile || manager.engine._idle()) { send(messages); }
     } else if (!flags._volatile && outgoing.push(messages) > opts.maxBuffer) {
-      lose(outgoing[0], 'buffer is full');
+      fail(outgoing[0], 'buffer is full');
     }
     return self;
   };
@@ -1372,37 +1338,37 @@ function Socket(manager, nsp, opts) {
     return self.emit.apply(this, ['message'].concat(slice(arguments)));
   };
 
-  /** ack in node's style: (error) after ms or a disconnect, else (null, answer...). */
-  function timed(messages, ack, ms) {
-    var timer = ms === undefined ? 0 : setTimeout(function () { lose(messages, 'operation has timed out'); }, ms);
+  /** Waits for an event's answer, at most ms if given. In node's style the ack is told what went wrong, or null, and then the answer. */
+  function expect(messages, ack, ms, isNode) {
+    var timer = ms >= 0 && setTimeout(function () { fail(messages, 'operation has timed out'); }, ms);
 
-    function answer() {
+    acks[messages._ack] = function (error, answer) {
       clearTimeout(timer);
-      ack.apply(self, [null].concat(slice(arguments)));
-    }
-
-    answer._fail = function (why) {
-      clearTimeout(timer);
-      callAll([ack], self, [new Error(why)]);
+      if (isNode) { answer = [error].concat(answer); }
+      if (answer) { guarded(ack, self, answer); }
     };
-    return answer;
   }
 
-  /** Forgets an event and its ack, which is told why if it takes an error. */
-  function lose(messages, why) {
-    var ack = acks[messages._ack];
+  /** The end of the wait: takes the function that waited, which is to be told. */
+  function settle(id, error, answer) {
+    var ack = acks[id];
+    delete acks[id];
+    if (ack) { ack(error, answer); }
+  }
+
+  /** An event is not sent any more, or not answered. */
+  function fail(messages, why) {
     outgoing = without(outgoing, messages);
-    delete acks[messages._ack];
-    if (ack && ack._fail) { ack._fail(why); }
+    settle(messages._ack, new Error(why));
   }
 
   /** socket.timeout(ms).emit(name, ..., function (error, answer) {}) */
   self.timeout = function (ms) {
-    return flagged(this, { _timeout: ms });
+    return flagged(this, '_timeout', ms);
   };
 
   /** socket.volatile.emit(...): lost, not kept, unless it can go at once. Quoted, for the word is reserved in ES3. */
-  self['volatile'] = flagged(self, { _volatile: true });
+  self['volatile'] = flagged(self, '_volatile', true);
 
   /** Whether to compress is the server's choice. */
   self.compress = function () { return this; };
@@ -1431,15 +1397,13 @@ function Socket(manager, nsp, opts) {
   };
 
   self._packet = function (packet) {
-    var type = packet.type, data = packet.data, ack, error;
+    var type = packet.type, data = packet.data, error;
     if (!self.active) { return; }
     if (type == EVENT) {
       if (packet.id >= 0) { data.push(answerer(packet.id)); }
       if (self.connected) { event(data); } else { incoming.push(data); }
     } else if (type == ACK) {
-      ack = acks[packet.id];
-      delete acks[packet.id];
-      if (ack) { callAll([ack], self, data); }
+      settle(packet.id, null, data);
     } else if (type == DISCONNECT) {
       leave('io server disconnect');
     } else if (type == CONNECT && data && data.sid) {
@@ -1449,7 +1413,7 @@ function Socket(manager, nsp, opts) {
       error = new Error(data.message || data);
       error.data = data.data;
       leave();
-      self._fire('connect_error', [error]);
+      self.$emit('connect_error', error);
     }
   };
 
@@ -1464,7 +1428,7 @@ function Socket(manager, nsp, opts) {
   function event(args) {
     var last = args[args.length - 1];
     callAll(watchers, self, args);
-    self._fire(args[0], args.slice(1));
+    self.$emit.apply(self, args);
     if (pid && typeof last == 'string') { offset = last; }
   }
 
@@ -1478,7 +1442,7 @@ function Socket(manager, nsp, opts) {
     connected(true);
     for (i = 0; i < missed.length; i++) { event(missed[i]); }
     for (i = 0; i < waiting.length; i++) { send(waiting[i]); }
-    self._fire('connect');
+    self.$emit('connect');
   }
 
   /** The connection is gone, and with it the answers that are due; or it could not be had. */
@@ -1488,12 +1452,10 @@ function Socket(manager, nsp, opts) {
       connected(false);
       self.id = undefined;
       acks = {};
-      each(lost, function (id, ack) {
-        if (ack._fail) { ack._fail('socket has been disconnected'); }
-      });
-      self._fire('disconnect', [reason, error]);
+      each(lost, function (id, ack) { ack(new Error('socket has been disconnected')); });
+      self.$emit('disconnect', reason, error);
     } else {
-      self._fire('connect_error', [error]);
+      self.$emit('connect_error', error);
     }
   };
 
@@ -1509,7 +1471,7 @@ function Socket(manager, nsp, opts) {
 
   /** Leaves the namespace. */
   self.close = self.disconnect = function () {
-    if (self.connected) { send(encodePacket(DISCONNECT, nsp)); }
+    if (self.connected) { send(encodePacket(DISCONNECT, nsp, '')); }
     if (self.active) { leave('io client disconnect'); }
     return self;
   };
@@ -1529,7 +1491,7 @@ var managers = {};
  */
 function parseTarget(url) {
   var page = global.location || {},
-    parts = /^((?:http|ws)s?:)?(?:\/\/)?([^\/?#]*)([^?#]*)\??([^#]*)/i.exec(url || '/'),
+    parts = /^((?:http|ws)s?:)?(?:\/\/)?([^\/?#]*)([^?#]*)([^#]*)/i.exec(url || '/'),
     scheme = /s:$/i.test(parts[1] || page.protocol) ? 'https://' : 'http://',
     host = (parts[2] || page.host || 'localhost').toLowerCase();
 
@@ -1537,7 +1499,7 @@ function parseTarget(url) {
     _origin: scheme + host,
     _cross: host != page.host || scheme != page.protocol + '//',
     _path: parts[3] || '/',
-    _query: parts[4]
+    _query: parts[4].replace('?', '&')
   };
 }
 
@@ -1552,7 +1514,7 @@ function io(url, options) {
   target = parseTarget(url);
   key = target._origin + opts.path;
   manager = managers[key];
-  if (opts.forceNew || opts.multiplex === false || !manager || has(manager.nsps, target._path)) {
+  if (opts.forceNew || opts.multiplex === false || !manager || manager.nsps[target._path]) {
     manager = new Manager(url, opts);
     managers[key] = managers[key] || manager;
   }

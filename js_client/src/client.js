@@ -10,7 +10,7 @@ var managers = {};
  */
 function parseTarget(url) {
   var page = global.location || {},
-    parts = /^((?:http|ws)s?:)?(?:\/\/)?([^\/?#]*)([^?#]*)\??([^#]*)/i.exec(url || '/'),
+    parts = /^((?:http|ws)s?:)?(?:\/\/)?([^\/?#]*)([^?#]*)([^#]*)/i.exec(url || '/'),
     scheme = /s:$/i.test(parts[1] || page.protocol) ? 'https://' : 'http://',
     host = (parts[2] || page.host || 'localhost').toLowerCase();
 
@@ -18,7 +18,7 @@ function parseTarget(url) {
     _origin: scheme + host,
     _cross: host != page.host || scheme != page.protocol + '//',
     _path: parts[3] || '/',
-    _query: parts[4]
+    _query: parts[4].replace('?', '&')
   };
 }
 
@@ -33,7 +33,7 @@ function io(url, options) {
   target = parseTarget(url);
   key = target._origin + opts.path;
   manager = managers[key];
-  if (opts.forceNew || opts.multiplex === false || !manager || has(manager.nsps, target._path)) {
+  if (opts.forceNew || opts.multiplex === false || !manager || manager.nsps[target._path]) {
     manager = new Manager(url, opts);
     managers[key] = managers[key] || manager;
   }

@@ -6,16 +6,11 @@
 var SEPARATOR = '\x1e',
   CONNECT = 0, DISCONNECT = 1, EVENT = 2, ACK = 3,
   // Names that only the library itself may give to an event (socket.io-parser 4.2, RESERVED_EVENTS).
-  RESERVED = /^(?:connect|connect_error|disconnect|disconnecting|newListener|removeListener)$/;
-
-/** "Array", "Blob", "Uint8Array"... */
-function classOf(value) {
-  return {}.toString.call(value).slice(8, -1);
-}
+  RESERVED = /^(?:connect(?:_error)?|disconnect(?:ing)?|(?:new|remove)Listener)$/;
 
 /** ArrayBuffer, typed array, DataView, Blob or File; Node's Buffer is a Uint8Array. */
 function isBinary(value) {
-  return /Buffer$|.Array$|^(?:DataView|Blob|File)$/.test(classOf(value));
+  return /(?:Buffer|\wArray|DataView|Blob|File)\]$/.test({}.toString.call(value));
 }
 
 /** 'b' + base64 of an ArrayBuffer or a view of one: binary on a carrier of text (engine.io-protocol, "HTTP long-polling"). */
@@ -40,16 +35,16 @@ function textToBinary(text) {
 /**
  * A Socket.IO packet as messages: a string, then its attachments.
  * <type>[<attachments>-][<namespace>,][<ack id>][JSON]; binary values become {"_placeholder":true,"num":index}.
- * Throws what JSON throws (a cyclic structure).
+ * Without an id it is '', without data undefined. Throws what JSON throws (a cyclic structure).
  */
 function encodePacket(type, nsp, id, data) {
   var messages = [''],
-    json = data === undefined ? '' : toJson(data, function (key, value) {
+    text = json.stringify(data, function (key, value) {
       var raw = this[key];  // value has gone through toJSON already, which Node's Buffer has
       return isBinary(raw) ? { '_placeholder': true, num: messages.push(raw) - 2 } : value;
     });
   messages[0] = (messages.length > 1 ? type + 3 + '' + (messages.length - 1) + '-' : type) +
-    (nsp == '/' ? '' : nsp + ',') + (id === undefined ? '' : id) + json;
+    (nsp == '/' ? '' : nsp + ',') + id + (text || '');
   return messages;
 }
 
@@ -74,11 +69,11 @@ function decodePacket(text) {
   // Internet Explorer 6-8 give '' for a group that took no part, others undefined.
   var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*)(?:,|$))?(\d+)?([\s\S]*)$/.exec(text) || [],
     type = match[2] ? match[2] - 3 : match[1],
-    json = match[6],
-    data = json ? parseJson(json) : undefined;
+    text = match[6],
+    data = text ? json.parse(text) : undefined;
   // CONNECT carries an object or nothing, EVENT and ACK an array, CONNECT_ERROR an object (or the bare text of older servers).
-  if (!/^(?:0\{?|1|[23]\[|4[{"])$/.test(type + (json || '').charAt(0)) ||
-      (type == EVENT && (!/^(?:number|string)$/.test(typeof data[0]) || RESERVED.test(data[0])))) {
+  if (!/^(?:0\{?|1|[23]\[|4[{"])$/.test(type + (text || '').charAt(0)) ||
+      (type == EVENT && (!/^(?:n|st)/.test(typeof data[0]) || RESERVED.test(data[0])))) {
     throw invalid();
   }
   return { type: +type, nsp: match[4] || '/', id: parseInt(match[5], 10), data: data, _need: match[3] || 0 };

@@ -73,26 +73,23 @@ function connect(target, opts, names, delay, upgrade) {
   /** direction: '<' in, '>' out (data is a packet), '=' a transport starts or carries, '!' it ends. */
   function trace(transport, direction, data) {
     if (opts.debug) {
-      callAll([opts.debug.call ? opts.debug : (global.console || opts).log], global.console,
-        [direction, transport.name, data]);
+      guarded(opts.debug.call ? opts.debug : (global.console || opts).log, global.console, [direction, transport.name, data]);
     }
   }
 
   /** What a transport may know: where to go, and as which session. */
   function newRoute(name) {
     return extend({
-      _credentials: opts.withCredentials,
-      _WebSocket: opts.WebSocket,
-      _params: { EIO: 4, transport: name },
-      _sid: self.id,
+      _opts: opts,
+      _params: { EIO: 4, transport: name, sid: self.id },
 
       /** The URL of the next request; `t` keeps caches out. */
       _url: function () {
-        var params = extend(extend({}, opts.query), this._params), url = target._origin + opts.path + '?' + target._query;
-        params.t = now().toString(36) + requestCount++;
-        if (this._sid) { params.sid = this._sid; }
-        each(params, function (key, value) { url += '&' + encodeURIComponent(key) + '=' + encodeURIComponent(value); });
-        return url.replace('?&', '?');
+        var url = target._origin + opts.path + '?t=' + now().toString(36) + requestCount++ + target._query;
+        each(extend(extend({}, opts.query), this._params), function (key, value) {
+          if (value !== undefined) { url += '&' + encodeURIComponent(key) + '=' + encodeURIComponent(value); }
+        });
+        return url;
       }
     }, target);
   }
@@ -109,7 +106,7 @@ function connect(target, opts, names, delay, upgrade) {
       return transport;
     } catch (error) {
       // There is none, or it may not, e.g. ws: from an https: page.
-      note(transport, 'impossible, ' + error.message);
+      note(transport, error.message);
     }
   }
 
@@ -142,7 +139,7 @@ function connect(target, opts, names, delay, upgrade) {
       hear(transport, function (packet) {
         var handshake;
         try {
-          handshake = /^0\{/.test(packet) && parseJson(packet.slice(1));
+          handshake = /^0\{/.test(packet) && json.parse(packet.slice(1));
         } catch (ignore) { /* e.g. the log-in page of a hotel */ }
         if (handshake && handshake.sid) {
           opened(transport, handshake);
@@ -177,7 +174,7 @@ function connect(target, opts, names, delay, upgrade) {
     tried = without(tried, transport);
     silenceAll();
     self.id = handshake.sid;
-    patience = handshake.pingInterval + handshake.pingTimeout ;
+    patience = handshake.pingInterval + handshake.pingTimeout;
     maxPayload = handshake.maxPayload;
     mayUpgrade = upgrade && transport._pause && /websocket/.test(handshake.upgrades);
     buffer = doubted.concat(buffer);
@@ -197,7 +194,7 @@ function connect(target, opts, names, delay, upgrade) {
   /** Makes transport the one that carries the session. */
   function carry(transport) {
     self.transport = transport;
-    transport._route._sid = self.id;
+    transport._route._params.sid = self.id;
     transport._route._maxPayload = maxPayload;
     hear(transport, receive);
     transport.onopen = prove;
@@ -205,7 +202,7 @@ function connect(target, opts, names, delay, upgrade) {
       if (doubted) {
         fail(transport, reasonOf(event));
       } else {
-        self.close(event._error ? 'transport error' : 'transport close', reasonOf(event));
+        self.close(event.code ? 'transport close' : 'transport error', reasonOf(event));
       }
     };
     trace(transport, '=', 'carries');
@@ -237,7 +234,7 @@ function connect(target, opts, names, delay, upgrade) {
       write('3' + packet.slice(1));
       self.onping();
     } else if (type == 1) {
-      self.close('transport close', 'closed by the server');
+      self.close('transport close');
     } else if (type != 6) {
       self.close('parse error');
     }
@@ -281,7 +278,7 @@ function connect(target, opts, names, delay, upgrade) {
 
   /**
    * Moves the session to a WebSocket (engine.io-protocol, "Upgrade"): 2probe and 3probe show that it carries both
-   * ways; the old transport is emptied; 5 tells the server. Until the 5 the old one can go on as if nothing had been.
+   * ways; the old transport is emptied; 5 tells the server. Until the 3probe the old one goes on as if nothing had been.
    */
   function probe() {
     var old = self.transport, fresh = start('websocket'), limit;
@@ -296,10 +293,7 @@ function connect(target, opts, names, delay, upgrade) {
       stop();
       trace(fresh, '!', 'no upgrade');
       silence(fresh);
-      if (move(OPEN)) {
-        old._resume();
-        flush();
-      }
+      if (state == UPGRADING) { self.close('transport error'); }
     };
     limit = setTimeout(stopProbe, UPGRADE_TIMEOUT);
     fresh.onopen = function () { give(fresh, '2probe'); };
@@ -310,11 +304,11 @@ function connect(target, opts, names, delay, upgrade) {
         stop();
         carry(fresh);
         give(fresh, '5');
-        old._route._sid = '';  // its end is not the session's
+        old._route._params.sid = undefined;  // its end is not the session's
         silence(old);
         move(OPEN);
         self.onworks('websocket', ms);
-        self._fire('upgrade', [fresh]);
+        self.$emit('upgrade', fresh);
         flush();
       });
     });

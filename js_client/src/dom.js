@@ -48,19 +48,6 @@ function nodeGet(route, param, table, fn, create) {
   };
 }
 
-/** Loads a script; ended() is called when it ran or failed (in KHTML never when it failed). */
-function addScript(url, ended) {
-  var script = doc.createElement('script');
-  script.onload = script.onerror = ended;
-  // Internet Explorer 6-8 know no onload, and tell the end of success and failure alike.
-  script.onreadystatechange = function () {
-    if (/loaded|complete/.test(script.readyState)) { ended(); }
-  };
-  script.src = url;
-  doc.getElementsByTagName('head')[0].appendChild(script);
-  return script;
-}
-
 /** A hidden part of `page` made of HTML; Internet Explorer 6 and 7 take an iframe's name only there. ready(part) before it is shown. */
 function addHidden(page, html, ready) {
   var part = page.createElement('div');

@@ -10,14 +10,10 @@ function now() {
   return +new Date();
 }
 
-function has(object, key) {
-  return {}.hasOwnProperty.call(object, key);
-}
-
 /** Calls fn(key, value) for each own enumerable property. */
 function each(object, fn) {
   for (var key in object) {
-    if (has(object, key)) { fn(key, object[key]); }
+    if ({}.hasOwnProperty.call(object, key)) { fn(key, object[key]); }
   }
 }
 
@@ -27,9 +23,9 @@ function extend(target, source) {
   return target;
 }
 
-/** A real array of an arguments object or array. */
-function slice(list) {
-  return [].slice.call(list || []);
+/** A real array of an arguments object or array, from that index on. */
+function slice(list, from) {
+  return [].slice.call(list || [], from);
 }
 
 /** The list without item, or without what `once` made of item; empty if there is no item. */
@@ -41,16 +37,17 @@ function without(list, item) {
   return kept;
 }
 
-/** Calls each function with the array args; what it throws is thrown again from a timer, where only window.onerror sees it. */
-function callAll(functions, self, args) {
-  function rethrow(error) {
+/** Calls fn with the array args; what it throws is thrown again from a timer, where only window.onerror sees it. */
+function guarded(fn, self, args) {
+  try {
+    fn.apply(self, args);
+  } catch (error) {
     setTimeout(function () { throw error; }, 0);
   }
-  for (var i = 0; i < functions.length; i++) {
-    try {
-      functions[i].apply(self, args || []);
-    } catch (error) { rethrow(error); }
-  }
+}
+
+function callAll(functions, self, args) {
+  for (var i = 0; i < functions.length; i++) { guarded(functions[i], self, args); }
 }
 
 /** Makes self an emitter. The names of component-emitter and of 0.9's EventEmitter mean the same. */
@@ -85,9 +82,9 @@ function emitter(self) {
     return slice(all['$' + name]);
   };
 
-  /** Calls the listeners that are there now, in order, with the array args. */
-  self._fire = function (name, args) {
-    callAll(self.listeners(name), self, args);
+  /** Calls the listeners that are there now, in order. 0.9's name; `emit` of a Socket sends to the server. */
+  self.$emit = function (name) {
+    callAll(self.listeners(name), self, slice(arguments, 1));
   };
   return self;
 }

@@ -36,7 +36,7 @@ var DEFAULTS = {
 function withDefaults(options) {
   var opts = extend(extend({}, DEFAULTS), options);
   each(OLD_NAMES, function (old, name) {
-    if (has(opts, old)) { opts[name] = opts[old]; }
+    if (opts[old] !== undefined) { opts[name] = opts[old]; }
   });
   // xhr-polling, jsonp-polling
   opts.transports = opts.transports.join().replace(/xhr-|-polling/g, '').split(',');
@@ -47,7 +47,7 @@ function withDefaults(options) {
 /** Tells all managers what happens to the page. */
 function onPage(event) {
   leaving = /hide|unload/.test(event.type);
-  callAll(slice(hearers), 0, [event.type]);
+  callAll(hearers, 0, [event.type]);
 }
 
 listen(global, 'online', onPage);
@@ -96,7 +96,7 @@ function Manager(url, options) {
     engine.onopen = function () {
       began = now();
       self.connected = true;
-      self._fire('open');
+      self.$emit('open');
       tell(function (socket) { socket._join(); });
       if (done) { done(); }
     };
@@ -107,7 +107,7 @@ function Manager(url, options) {
       if (opts.remember) { remember(key, works); }
     };
 
-    engine.onping = function () { self._fire('ping'); };
+    engine.onping = function () { self.$emit('ping'); };
 
     engine.onmessage = function (message, isBase64) {
       try {
@@ -115,7 +115,7 @@ function Manager(url, options) {
       } catch (error) {
         return engine.close('parse error', error.message);
       }
-      if (message && has(self.nsps, message.nsp)) { self.nsps[message.nsp]._packet(message); }
+      if (message && self.nsps[message.nsp]) { self.nsps[message.nsp]._packet(message); }
     };
 
     engine.onclose = function (reason, error) {
@@ -123,14 +123,15 @@ function Manager(url, options) {
       self.connected = busy = false;
       if (opened) {
         count(reason);
-        self._fire('close', [reason, error]);
+        self.$emit('close', reason, error);
       } else {
         works = [];
-        self._fire('error', [error]);
+        self.$emit('error', error);
       }
       tell(function (socket) { socket._closed(reason, error); });
       if (!opened && done) { done(error); }
-      again();
+      // After sleep, or when the way was gone for a while, each client is late by itself.
+      again(reason == 'ping timeout');
     };
     return self;
   };
@@ -169,27 +170,28 @@ function Manager(url, options) {
     return leaving || nav.onLine === false && !/\/\/(localhost|127\.)/.test(target._origin);
   }
 
-  /** Waits for the next attempt. */
-  function again() {
+  /** Waits for the next attempt, which is `soon` if there is a reason to hope, and a server that restarts is none. */
+  function again(soon) {
     if (timer || !wanted || !opts.reconnection || busy || isOffline()) { return; }
     if (attempts >= opts.reconnectionAttempts) {
       attempts = 0;
-      self._fire('reconnect_failed');
+      self.$emit('reconnect_failed');
     } else {
-      timer = setTimeout(retry, backoff(attempts, opts.reconnectionDelay, opts.reconnectionDelayMax, opts.randomizationFactor, Math.random()));
+      timer = setTimeout(retry, soon ? 0 :
+        backoff(attempts, opts.reconnectionDelay, opts.reconnectionDelayMax, opts.randomizationFactor, Math.random()));
     }
   }
 
   function retry() {
     var number = ++attempts;
     wake();
-    self._fire('reconnect_attempt', [number]);
+    self.$emit('reconnect_attempt', number);
     if (wanted) {
       self.open(function (error) {
         if (!error) {
-          self._fire('reconnect', [number]);
+          self.$emit('reconnect', number);
         } else if (wanted) {
-          self._fire('reconnect_error', [error]);
+          self.$emit('reconnect_error', error);
         }
       });
     }
@@ -197,19 +199,18 @@ function Manager(url, options) {
 
   /** Hears of what happens to the page. */
   function hear(what) {
-    if (leaving || isOffline()) {
-      wake();
+    wake();
+    if (isOffline()) {
       engine.close('transport close', what);
-    } else if (!busy && opts.reconnection) {
-      // The network or the page is back: no need to wait.
-      retry();
+    } else {
+      again(true);
     }
   }
 
   /** The Socket of a namespace, the same one each time; connecting unless autoConnect is false. */
   self.socket = function (nsp, options) {
-    if (!has(self.nsps, nsp)) { self.nsps[nsp] = new Socket(self, nsp, options || opts); }
-    return opts.autoConnect ? self.nsps[nsp].open() : self.nsps[nsp];
+    var socket = self.nsps[nsp] = self.nsps[nsp] || new Socket(self, nsp, options || opts);
+    return opts.autoConnect ? socket.open() : socket;
   };
 
   /** Closes the connection of all sockets, and does not come back by itself. */

@@ -5,7 +5,7 @@
 /** Events: connect(), disconnect(reason, error), connect_error(error with message and data), and those of the server. */
 function Socket(manager, nsp, opts) {
   var self = emitter(this),
-    acks = {}, ackCount = 0,
+    acks = {}, ackCount = 0,  // id -> function(error, answer's args), and how many there have been
     outgoing = [],  // messages of events that wait for the namespace
     incoming = [],  // events that the server sent before its answer to CONNECT (those missed, when it recovers a session)
     watchers = [],
@@ -23,11 +23,11 @@ function Socket(manager, nsp, opts) {
     self.disconnected = !yes;
   }
 
-  /** An object that inherits everything from base, live, but has flags of its own. */
-  function flagged(base, flags) {
-    function Flagged() {}
+  /** An object that inherits everything from base, live, but has a flag of its own. */
+  function flagged(base, flag, value) {
+    function Flagged() { this[flag] = value; }
     Flagged.prototype = base;
-    return extend(new Flagged(), flags);
+    return new Flagged();
   }
 
   function send(messages) {
@@ -53,12 +53,12 @@ function Socket(manager, nsp, opts) {
     function join(data) {
       // An answer that comes late must not join on the next connection, which asks again.
       if (engine === manager.engine && manager.connected && self.active) {
-        send(encodePacket(CONNECT, nsp, undefined, pid ? extend({ pid: pid, offset: offset }, data) : data || undefined));
+        send(encodePacket(CONNECT, nsp, '', pid ? extend({ pid: pid, offset: offset }, data) : data || undefined));
       }
     }
 
-    if (typeof self.auth == 'function') {
-      callAll([self.auth], self, [join]);
+    if ((self.auth || 0).call) {
+      guarded(self.auth, self, [join]);
     } else {
       join(self.auth);
     }
@@ -67,15 +67,15 @@ function Socket(manager, nsp, opts) {
   /** Sends an event; a function as last argument is called with the server's answer. What cannot be JSON throws. */
   self.emit = function (name) {
     var flags = this, args = slice(arguments), ack = typeof args[args.length - 1] == 'function' && args.pop(),
-      id = ack ? ackCount++ : undefined, messages;
+      id = ack ? ackCount++ : '', messages;
     if (RESERVED.test(name)) { throw new Error('"' + name + '" is a reserved event name'); }
     messages = encodePacket(EVENT, nsp, id, args);
     messages._ack = id;
-    if (ack) { acks[id] = ack._node || flags._timeout !== undefined ? timed(messages, ack, flags._timeout) : ack; }
+    if (ack) { expect(messages, ack, flags._timeout, ack._node || flags._timeout >= 0); }
     if (self.connected) {
       if (!flags._volatile || manager.engine._idle()) { send(messages); }
     } else if (!flags._volatile && outgoing.push(messages) > opts.maxBuffer) {
-      lose(outgoing[0], 'buffer is full');
+      fail(outgoing[0], 'buffer is full');
     }
     return self;
   };
@@ -84,37 +84,37 @@ function Socket(manager, nsp, opts) {
     return self.emit.apply(this, ['message'].concat(slice(arguments)));
   };
 
-  /** ack in node's style: (error) after ms or a disconnect, else (null, answer...). */
-  function timed(messages, ack, ms) {
-    var timer = ms === undefined ? 0 : setTimeout(function () { lose(messages, 'operation has timed out'); }, ms);
+  /** Waits for an event's answer, at most ms if given. In node's style the ack is told what went wrong, or null, and then the answer. */
+  function expect(messages, ack, ms, isNode) {
+    var timer = ms >= 0 && setTimeout(function () { fail(messages, 'operation has timed out'); }, ms);
 
-    function answer() {
+    acks[messages._ack] = function (error, answer) {
       clearTimeout(timer);
-      ack.apply(self, [null].concat(slice(arguments)));
-    }
-
-    answer._fail = function (why) {
-      clearTimeout(timer);
-      callAll([ack], self, [new Error(why)]);
+      if (isNode) { answer = [error].concat(answer); }
+      if (answer) { guarded(ack, self, answer); }
     };
-    return answer;
   }
 
-  /** Forgets an event and its ack, which is told why if it takes an error. */
-  function lose(messages, why) {
-    var ack = acks[messages._ack];
+  /** The end of the wait: takes the function that waited, which is to be told. */
+  function settle(id, error, answer) {
+    var ack = acks[id];
+    delete acks[id];
+    if (ack) { ack(error, answer); }
+  }
+
+  /** An event is not sent any more, or not answered. */
+  function fail(messages, why) {
     outgoing = without(outgoing, messages);
-    delete acks[messages._ack];
-    if (ack && ack._fail) { ack._fail(why); }
+    settle(messages._ack, new Error(why));
   }
 
   /** socket.timeout(ms).emit(name, ..., function (error, answer) {}) */
   self.timeout = function (ms) {
-    return flagged(this, { _timeout: ms });
+    return flagged(this, '_timeout', ms);
   };
 
   /** socket.volatile.emit(...): lost, not kept, unless it can go at once. Quoted, for the word is reserved in ES3. */
-  self['volatile'] = flagged(self, { _volatile: true });
+  self['volatile'] = flagged(self, '_volatile', true);
 
   /** Whether to compress is the server's choice. */
   self.compress = function () { return this; };
@@ -143,15 +143,13 @@ function Socket(manager, nsp, opts) {
   };
 
   self._packet = function (packet) {
-    var type = packet.type, data = packet.data, ack, error;
+    var type = packet.type, data = packet.data, error;
     if (!self.active) { return; }
     if (type == EVENT) {
       if (packet.id >= 0) { data.push(answerer(packet.id)); }
       if (self.connected) { event(data); } else { incoming.push(data); }
     } else if (type == ACK) {
-      ack = acks[packet.id];
-      delete acks[packet.id];
-      if (ack) { callAll([ack], self, data); }
+      settle(packet.id, null, data);
     } else if (type == DISCONNECT) {
       leave('io server disconnect');
     } else if (type == CONNECT && data && data.sid) {
@@ -161,7 +159,7 @@ function Socket(manager, nsp, opts) {
       error = new Error(data.message || data);
       error.data = data.data;
       leave();
-      self._fire('connect_error', [error]);
+      self.$emit('connect_error', error);
     }
   };
 
@@ -176,7 +174,7 @@ function Socket(manager, nsp, opts) {
   function event(args) {
     var last = args[args.length - 1];
     callAll(watchers, self, args);
-    self._fire(args[0], args.slice(1));
+    self.$emit.apply(self, args);
     if (pid && typeof last == 'string') { offset = last; }
   }
 
@@ -190,7 +188,7 @@ function Socket(manager, nsp, opts) {
     connected(true);
     for (i = 0; i < missed.length; i++) { event(missed[i]); }
     for (i = 0; i < waiting.length; i++) { send(waiting[i]); }
-    self._fire('connect');
+    self.$emit('connect');
   }
 
   /** The connection is gone, and with it the answers that are due; or it could not be had. */
@@ -200,12 +198,10 @@ function Socket(manager, nsp, opts) {
       connected(false);
       self.id = undefined;
       acks = {};
-      each(lost, function (id, ack) {
-        if (ack._fail) { ack._fail('socket has been disconnected'); }
-      });
-      self._fire('disconnect', [reason, error]);
+      each(lost, function (id, ack) { ack(new Error('socket has been disconnected')); });
+      self.$emit('disconnect', reason, error);
     } else {
-      self._fire('connect_error', [error]);
+      self.$emit('connect_error', error);
     }
   };
 
@@ -221,7 +217,7 @@ function Socket(manager, nsp, opts) {
 
   /** Leaves the namespace. */
   self.close = self.disconnect = function () {
-    if (self.connected) { send(encodePacket(DISCONNECT, nsp)); }
+    if (self.connected) { send(encodePacket(DISCONNECT, nsp, '')); }
     if (self.active) { leave('io client disconnect'); }
     return self;
   };

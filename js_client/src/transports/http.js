@@ -19,7 +19,7 @@ function httpTransport(route, get, post) {
     close: function () {
       if (over) { return; }
       over = true;
-      if (route._sid) {
+      if (route._params.sid) {
         if (leaving && nav.sendBeacon) {
           // The page is going: nothing else is sure to be sent.
           nav.sendBeacon(route._url(), queue.concat('1').join(SEPARATOR));
@@ -37,11 +37,6 @@ function httpTransport(route, get, post) {
     _pause: function (done) {
       paused = done;
       settle();
-    },
-
-    _resume: function () {
-      paused = 0;
-      if (!abort && !over) { read(); }
     },
 
     _hear: function (packet) {
@@ -76,7 +71,7 @@ function httpTransport(route, get, post) {
     post(text, function (error, answer) {
       posting = false;
       // Every server says "ok"; a page instead of it is from somebody in between.
-      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
+      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST: ' + answer); }
       if (self.onopen) { self.onopen(); }
       write();
       settle();
@@ -110,7 +105,7 @@ function httpTransport(route, get, post) {
     queue = [];
     over = true;
     stop();
-    if (tell) { tell({ reason: reason, _error: true }); }
+    if (tell) { tell({ reason: reason }); }
   }
 
   /** Clears the GET away; what it may still say is not heard. */

@@ -7,10 +7,18 @@ function jsonp(route) {
 
   return httpTransport(route, function (done) {
     return nodeGet(route, 'j', '___eio', function (payload) { done('', payload); }, function () {
-      return addScript(route._url(), function () {
-        // Internet Explorer may say "loaded" a moment before it runs the script.
-        setTimeout(function () { done('script did not call'); }, 100);
-      });
+      var script = doc.createElement('script');
+
+      // Internet Explorer 6-8 know no onload and tell the end of success and failure alike; KHTML never tells a failure.
+      script.onload = script.onerror = script.onreadystatechange = function () {
+        if (/undefined|loaded|complete/.test(script.readyState)) {
+          // Internet Explorer may say "loaded" a moment before it runs the script.
+          setTimeout(function () { done('no call'); }, 100);
+        }
+      };
+      script.src = route._url();
+      doc.getElementsByTagName('head')[0].appendChild(script);
+      return script;
     });
   }, function (text, done) { postForm(route._url(), text, done); });
 }

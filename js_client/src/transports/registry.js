@@ -8,7 +8,6 @@
  *   _binary       whether send takes an ArrayBuffer, a typed array or a Blob as it is
  *   _idle()       whether a packet given now would go out now
  *   _pause(done)  (if another transport can take over) ends reading and writing; done() when no request is under way
- *   _resume()     takes _pause back
  * close() also closes the session, if the route still has its id.
  */
 var TRANSPORTS = {

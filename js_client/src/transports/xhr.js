@@ -2,27 +2,25 @@
  * One HTTP request by script: XMLHttpRequest, ActiveX in Internet Explorer 6, XDomainRequest across origins in 8 and 9.
  */
 
-/** Whether a request to route has to be an XDomainRequest. */
-function needsXdr(route) {
-  return route._cross && !(global.XMLHttpRequest && 'withCredentials' in new global.XMLHttpRequest());
-}
-
 /**
  * GETs, or POSTs body if there is one; done(error, text). Returns a function that aborts it, and has no effect after its end.
  * Throws where there is no such object, or an XDomainRequest is to leave the page's scheme.
  */
 function request(route, body, done) {
-  var xdr = needsXdr(route),
-    xhr = xdr ? new global.XDomainRequest() : global.XMLHttpRequest ? new global.XMLHttpRequest() : new global.ActiveXObject('Microsoft.XMLHTTP');
+  var Native = global.XMLHttpRequest,
+    xhr = Native ? new Native() : new global.ActiveXObject('Microsoft.XMLHTTP'),
+    xdr = route._cross && !('withCredentials' in xhr);
 
   function finish() {
-    var status = xdr ? 200 : 0, text;
+    var status = 200, text;
     try {
       text = xhr.responseText;
-      status = status || xhr.status;
-    } catch (ignore) { /* Firefox 3 and Internet Explorer 9, after a failure */ }
+      if (!xdr) { status = xhr.status; }
+    } catch (failure) { status = 0; /* Firefox 3 and Internet Explorer 9 tell nothing after one */ }
     done(status == 200 ? '' : 'HTTP ' + status, text);
   }
+
+  if (xdr) { xhr = new global.XDomainRequest(); }
 
   xhr.open(body ? 'POST' : 'GET', route._url(), true);
   if (xdr) {
@@ -30,8 +28,7 @@ function request(route, body, done) {
     xhr.onerror = xhr.ontimeout = function () { done('HTTP 0'); };
     xhr.onprogress = noop;  // Internet Explorer 9 aborts a request without one
   } else {
-    if (body) { xhr.setRequestHeader('Content-Type', 'text/plain;charset=UTF-8'); }
-    if (route._cross && route._credentials) { xhr.withCredentials = true; }
+    if (route._cross && route._opts.withCredentials) { xhr.withCredentials = true; }
     xhr.onreadystatechange = function () {
       if (xhr.readyState == 4) {
         xhr.onreadystatechange = noop;  // Internet Explorer leaks a request that keeps its listener, and 6 takes no null
