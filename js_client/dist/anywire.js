@@ -216,9 +216,9 @@ function invalid() {
 }
 
 /** Reads one text message; throws an Error if it is not a packet. `id` is NaN if there is none. `_need` is the number of attachments that follow. */
-function decodePacket(text) {
+function decodePacket(message) {
   // Internet Explorer 6-8 give '' for a group that took no part, others undefined.
-  var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*)(?:,|$))?(\d+)?([\s\S]*)$/.exec(text) || [],
+  var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*)(?:,|$))?(\d+)?([\s\S]*)$/.exec(message) || [],
     type = match[2] ? match[2] - 3 : match[1],
     text = match[6],
     data = text ? json.parse(text) : undefined;
@@ -370,7 +370,7 @@ function remember(key, works) {
 /** [transport's name, milliseconds until it answered], if one is remembered. */
 function recall(key) {
   var parts = (stored(key) || '').split('/');
-  if (parseInt(parts[2], 10) > now()) { return [parts[0], +parts[1]]; }
+  if (parseInt(parts[2]) > now()) { return [parts[0], +parts[1]]; }
 }
 
 // ---- transports/xhr.js
@@ -379,21 +379,25 @@ function recall(key) {
  * One HTTP request by script: XMLHttpRequest, ActiveX in Internet Explorer 6, XDomainRequest across origins in 8 and 9.
  */
 
+/** Throws where there is none. */
+function newXhr() {
+  return global.XMLHttpRequest ? new global.XMLHttpRequest() : new global.ActiveXObject('Microsoft.XMLHTTP');
+}
+
 /**
  * GETs, or POSTs body if there is one; done(error, text). Returns a function that aborts it, and has no effect after its end.
  * Throws where there is no such object, or an XDomainRequest is to leave the page's scheme.
  */
 function request(route, body, done) {
-  var Native = global.XMLHttpRequest,
-    xhr = Native ? new Native() : new global.ActiveXObject('Microsoft.XMLHTTP'),
+  var xhr = newXhr(),
     xdr = route._cross && !('withCredentials' in xhr);
 
   function finish() {
-    var status = 200, text;
+    var status = 0, text;
     try {
       text = xhr.responseText;
-      if (!xdr) { status = xhr.status; }
-    } catch (failure) { status = 0; /* Firefox 3 and Internet Explorer 9 tell nothing after one */ }
+      status = xdr ? 200 : xhr.status;
+    } catch (ignore) { /* Firefox 3 and Internet Explorer 9, after a failure */ }
     done(status == 200 ? '' : 'HTTP ' + status, text);
   }
 
@@ -401,8 +405,8 @@ function request(route, body, done) {
 
   xhr.open(body ? 'POST' : 'GET', route._url(), true);
   if (xdr) {
-    xhr.onload = finish;
-    xhr.onerror = xhr.ontimeout = function () { done('HTTP 0'); };
+    // What failed has no text, and an answer without one is a failure.
+    xhr.onload = xhr.onerror = xhr.ontimeout = finish;
     xhr.onprogress = noop;  // Internet Explorer 9 aborts a request without one
   } else {
     if (route._cross && route._opts.withCredentials) { xhr.withCredentials = true; }
@@ -495,7 +499,7 @@ function httpTransport(route, get, post) {
     post(text, function (error, answer) {
       posting = false;
       // Every server says "ok"; a page instead of it is from somebody in between.
-      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST: ' + answer); }
+      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
       if (self.onopen) { self.onopen(); }
       write();
       settle();
@@ -570,6 +574,7 @@ function websocket(route) {
 
 /** The POST of polling and htmlfile. */
 function postByXhr(route) {
+  newXhr();  // to know it before a packet depends on it
   return function (text, done) { request(route, text, done); };
 }
 
@@ -594,7 +599,7 @@ function jsonp(route) {
       script.onload = script.onerror = script.onreadystatechange = function () {
         if (/undefined|loaded|complete/.test(script.readyState)) {
           // Internet Explorer may say "loaded" a moment before it runs the script.
-          setTimeout(function () { done('no call'); }, 100);
+          setTimeout(function () { done('script did not call'); }, 100);
         }
       };
       script.src = route._url();
@@ -764,11 +769,11 @@ function connect(target, opts, names, delay, upgrade) {
     }
   }
 
-  /** What a transport may know: where to go, and as which session. */
+  /** What a transport may know: where to go, and as which session: a new one, as long as it is not sure that the present one has a way. */
   function newRoute(name) {
     return extend({
       _opts: opts,
-      _params: { EIO: 4, transport: name, sid: self.id },
+      _params: { EIO: 4, transport: name, sid: doubted ? undefined : self.id },
 
       /** The URL of the next request; `t` keeps caches out. */
       _url: function () {
@@ -793,7 +798,7 @@ function connect(target, opts, names, delay, upgrade) {
       return transport;
     } catch (error) {
       // There is none, or it may not, e.g. ws: from an https: page.
-      note(transport, error.message);
+      note(transport, 'impossible, ' + error.message);
     }
   }
 
@@ -1514,9 +1519,10 @@ function io(url, options) {
   target = parseTarget(url);
   key = target._origin + opts.path;
   manager = managers[key];
-  if (opts.forceNew || opts.multiplex === false || !manager || manager.nsps[target._path]) {
+  if (opts.forceNew || opts.multiplex === false || manager && manager.nsps[target._path]) {
     manager = new Manager(url, opts);
-    managers[key] = managers[key] || manager;
+  } else if (!manager) {
+    manager = managers[key] = new Manager(url, opts);
   }
   return manager.socket(target._path, opts);
 }

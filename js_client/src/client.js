@@ -33,9 +33,10 @@ function io(url, options) {
   target = parseTarget(url);
   key = target._origin + opts.path;
   manager = managers[key];
-  if (opts.forceNew || opts.multiplex === false || !manager || manager.nsps[target._path]) {
+  if (opts.forceNew || opts.multiplex === false || manager && manager.nsps[target._path]) {
     manager = new Manager(url, opts);
-    managers[key] = managers[key] || manager;
+  } else if (!manager) {
+    manager = managers[key] = new Manager(url, opts);
   }
   return manager.socket(target._path, opts);
 }

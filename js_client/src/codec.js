@@ -65,9 +65,9 @@ function invalid() {
 }
 
 /** Reads one text message; throws an Error if it is not a packet. `id` is NaN if there is none. `_need` is the number of attachments that follow. */
-function decodePacket(text) {
+function decodePacket(message) {
   // Internet Explorer 6-8 give '' for a group that took no part, others undefined.
-  var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*)(?:,|$))?(\d+)?([\s\S]*)$/.exec(text) || [],
+  var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*)(?:,|$))?(\d+)?([\s\S]*)$/.exec(message) || [],
     type = match[2] ? match[2] - 3 : match[1],
     text = match[6],
     data = text ? json.parse(text) : undefined;

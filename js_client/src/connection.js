@@ -77,11 +77,11 @@ function connect(target, opts, names, delay, upgrade) {
     }
   }
 
-  /** What a transport may know: where to go, and as which session. */
+  /** What a transport may know: where to go, and as which session: a new one, as long as it is not sure that the present one has a way. */
   function newRoute(name) {
     return extend({
       _opts: opts,
-      _params: { EIO: 4, transport: name, sid: self.id },
+      _params: { EIO: 4, transport: name, sid: doubted ? undefined : self.id },
 
       /** The URL of the next request; `t` keeps caches out. */
       _url: function () {
@@ -106,7 +106,7 @@ function connect(target, opts, names, delay, upgrade) {
       return transport;
     } catch (error) {
       // There is none, or it may not, e.g. ws: from an https: page.
-      note(transport, error.message);
+      note(transport, 'impossible, ' + error.message);
     }
   }
 

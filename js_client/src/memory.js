@@ -26,5 +26,5 @@ function remember(key, works) {
 /** [transport's name, milliseconds until it answered], if one is remembered. */
 function recall(key) {
   var parts = (stored(key) || '').split('/');
-  if (parseInt(parts[2], 10) > now()) { return [parts[0], +parts[1]]; }
+  if (parseInt(parts[2]) > now()) { return [parts[0], +parts[1]]; }
 }

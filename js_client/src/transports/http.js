@@ -71,7 +71,7 @@ function httpTransport(route, get, post) {
     post(text, function (error, answer) {
       posting = false;
       // Every server says "ok"; a page instead of it is from somebody in between.
-      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST: ' + answer); }
+      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
       if (self.onopen) { self.onopen(); }
       write();
       settle();

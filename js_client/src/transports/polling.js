@@ -4,6 +4,7 @@
 
 /** The POST of polling and htmlfile. */
 function postByXhr(route) {
+  newXhr();  // to know it before a packet depends on it
   return function (text, done) { request(route, text, done); };
 }
 

@@ -2,21 +2,25 @@
  * One HTTP request by script: XMLHttpRequest, ActiveX in Internet Explorer 6, XDomainRequest across origins in 8 and 9.
  */
 
+/** Throws where there is none. */
+function newXhr() {
+  return global.XMLHttpRequest ? new global.XMLHttpRequest() : new global.ActiveXObject('Microsoft.XMLHTTP');
+}
+
 /**
  * GETs, or POSTs body if there is one; done(error, text). Returns a function that aborts it, and has no effect after its end.
  * Throws where there is no such object, or an XDomainRequest is to leave the page's scheme.
  */
 function request(route, body, done) {
-  var Native = global.XMLHttpRequest,
-    xhr = Native ? new Native() : new global.ActiveXObject('Microsoft.XMLHTTP'),
+  var xhr = newXhr(),
     xdr = route._cross && !('withCredentials' in xhr);
 
   function finish() {
-    var status = 200, text;
+    var status = 0, text;
     try {
       text = xhr.responseText;
-      if (!xdr) { status = xhr.status; }
-    } catch (failure) { status = 0; /* Firefox 3 and Internet Explorer 9 tell nothing after one */ }
+      status = xdr ? 200 : xhr.status;
+    } catch (ignore) { /* Firefox 3 and Internet Explorer 9, after a failure */ }
     done(status == 200 ? '' : 'HTTP ' + status, text);
   }
 
@@ -24,8 +28,8 @@ function request(route, body, done) {
 
   xhr.open(body ? 'POST' : 'GET', route._url(), true);
   if (xdr) {
-    xhr.onload = finish;
-    xhr.onerror = xhr.ontimeout = function () { done('HTTP 0'); };
+    // What failed has no text, and an answer without one is a failure.
+    xhr.onload = xhr.onerror = xhr.ontimeout = finish;
     xhr.onprogress = noop;  // Internet Explorer 9 aborts a request without one
   } else {
     if (route._cross && route._opts.withCredentials) { xhr.withCredentials = true; }
