@@ -106,6 +106,8 @@ class RequestRouter:
         cookies = self._origins.admit(exchange, environ, script, credentialed)
         if located.transport and located.transport not in self._config.transports:
             raise HandshakeRefused(HandshakeCode.UNKNOWN_TRANSPORT)
+        if located.transport not in ("", "websocket") and _wants_websocket(exchange):
+            raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
         if located.transport == "htmlfile" and exchange.method == "GET":
             self._origins.frame(exchange, environ)
         if located.sid is None:
@@ -318,10 +320,14 @@ def _failed(error: BaseException) -> Refused:
     return Refused("internal error", status=500)
 
 
+def _wants_websocket(exchange: Exchange) -> bool:
+    return exchange.headers.get("Upgrade", "").strip().lower() == "websocket"
+
+
 def _answer(exchange: Exchange, error: Refused) -> None:
     """Refuse. Who asked for a WebSocket gets the bare message, as engine.io answers it; browsers do not show it anyway."""
     body, kind = error.body, error.content_type
-    if isinstance(error, HandshakeRefused) and exchange.headers.get("Upgrade", "").lower() == "websocket":
+    if isinstance(error, HandshakeRefused) and _wants_websocket(exchange):
         body, kind = error.message.encode(), "text/html"
     try:
         exchange.respond(error.status, body, kind, error.headers)

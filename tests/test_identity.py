@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from anywire.server.errors import CloseReason
 from http_tools import RawClient, text
 from server_tools import BASE, TARGETS, TRANSPORTS, Peer, knock, serving
 
@@ -196,6 +197,67 @@ def test_a_second_post_while_one_is_read_ends_the_session(transport: str, run: C
             assert (answer.status, json.loads(answer.body)) == (400, BAD_REQUEST)
             assert peer.sid not in sio._hub.sessions
             assert await refused(sio.port, "GET", peer.target) == (400, UNKNOWN)
+
+    run(main())
+
+
+@pytest.mark.parametrize("transport", ["polling", "jsonp", "htmlfile"])
+def test_a_post_whose_session_ends_while_it_is_read_is_not_said_to_be_taken(transport: str, run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving() as sio, Peer(sio.port, transport) as peer, RawClient(sio.port) as slow:
+            await peer.connect()
+            session = sio._hub.sessions[peer.sid]
+            carrier = session.transport
+            body = b'42["echo"]' if transport != "jsonp" else b"d=42%5B%22echo%22%5D"
+            slow.send(f"POST {peer.target} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:5])
+            while not carrier._reading:  # type: ignore[union-attr]
+                await asyncio.sleep(0)
+            session.close(CloseReason.PING_TIMEOUT)
+            slow.send(body[5:])
+            answer = await slow.answer()
+            assert (answer.status, json.loads(answer.body)) == (400, BAD_REQUEST)
+
+    run(main())
+
+
+def test_a_post_that_is_still_read_when_its_session_has_moved_to_a_websocket_is_refused(run: Callable[..., Any]) -> None:
+    """What the client said since by WebSocket came before it: it must neither be heard now nor be taken for delivered."""
+
+    async def main() -> None:
+        async with serving() as sio, Peer(sio.port, "polling") as peer, RawClient(sio.port) as slow, RawClient(sio.port) as socket:
+            await peer.connect()
+            session = sio._hub.sessions[peer.sid]
+            slow.send(f"POST {peer.target} HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\n\r\n42[".encode())
+            while not session.transport._reading:  # type: ignore[union-attr]
+                await asyncio.sleep(0)
+            assert (await socket.upgrade(f"{BASE}websocket&sid={peer.sid}")).status == 101
+            socket.send(text("2probe") + text("5") + text('42["echo","new"]'))
+            assert [await socket.frame() for _ in range(2)] == [(0x81, b"3probe"), (0x81, b'42["echoed","new"]')]
+            slow.send(b'"echo","o"]')
+            answer = await slow.answer()
+            assert (answer.status, json.loads(answer.body)) == (400, BAD_REQUEST)
+            socket.send(text('42["echo","newer"]'))
+            assert await socket.frame() == (0x81, b'42["echoed","newer"]')
+
+    run(main())
+
+
+@pytest.mark.parametrize("transport", ["polling", "jsonp", "htmlfile"])
+def test_an_upgrade_that_names_another_transport_is_refused_before_the_101(transport: str, run: Callable[..., Any]) -> None:
+    """CVE-2023-31125."""
+
+    async def main() -> None:
+        async with serving() as sio, Peer(sio.port, transport) as peer:
+            for target in (TARGETS[transport], peer.target):
+                async with RawClient(sio.port) as client:
+                    answer = await client.upgrade(target)
+                    assert (answer.status, answer.text) == (400, "Bad request")
+            async with RawClient(sio.port) as client:
+                # What is no upgrade to a WebSocket is none (RFC 9110, 7.8: "A server MAY ignore a received Upgrade header field").
+                client.send(f"GET {BASE}polling HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n".encode())
+                assert (await client.answer()).status == 200
+            assert len(sio._hub.sessions) == 2
+            await peer.connect()
 
     run(main())
 

@@ -177,7 +177,7 @@ class TornadoExchange(Exchange):
     @property
     def wants_upgrade(self) -> bool:
         """Whether the client asks for a WebSocket."""
-        return self.headers.get("Upgrade", "").lower() == "websocket"
+        return self.headers.get("Upgrade", "").strip().lower() == "websocket"
 
     def undecided(self) -> asyncio.Future[None] | None:
         """For a handshake that is still thought about: Tornado must wait, because a socket can be taken only now."""
