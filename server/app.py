@@ -6,6 +6,7 @@ plain handlers call it, async handlers await it. Awaiting tells that a large bro
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
@@ -23,7 +24,7 @@ from .config import Config
 from .dispatch import Clients, Dispatcher
 from .endpoint import Endpoint
 from .errors import BadNamespaceError, CloseReason, ConfigError, DisconnectedError, PayloadError, TimeoutError
-from .events import Connect, Disconnect, Event, Packet
+from .events import UNSENT, Connect, Disconnect, Event, Packet
 from .hub import Socket, node_of
 from .namespace import Handler, Handlers, Namespace, NamespaceSpec
 from .outgoing import Outgoing
@@ -35,8 +36,6 @@ __all__ = ["RemoteSocket", "Server", "get_tornado_handler"]
 
 log = logging.getLogger("anywire.server")
 
-#: Events that mean something to clients' own libraries and are never the application's (socket.io, lib/socket.ts).
-_RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
 #: Seconds that the callback of an emit waits for acknowledgements, from clients of this process and of others.
 CALLBACK_PATIENCE, CALLBACK_PATIENCE_ELSEWHERE = 3600.0, 60.0
 Targets = str | Iterable[str] | None
@@ -84,17 +83,31 @@ class Server(Endpoint):
         self._cluster = Cluster(self._hub, _backplane(config), self._local)
         self._outgoing_hooks: list[Callable[..., Any]] = []
         self._deflate_threshold = config.per_message_deflate_threshold
+        #: Joins the other processes; there once it was asked for.
+        self._joining: asyncio.Task[None] | None = None
 
     # -- life -------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Make ready in the running loop and join the other processes. A Redis that is away does not stop the start."""
         await super().start()
-        await self._cluster.backplane.start(self._hub.node, self._cluster.on_message)
+        assert self._joining is not None
+        await asyncio.shield(self._joining)
+
+    def _bind_loop(self) -> None:
+        bound = self._running
+        super()._bind_loop()
+        if self._running is not bound:
+            # Also without start(), which python-socketio does not have: an application that moves must not be left alone.
+            joining = self._cluster.backplane.start(self._hub.node, self._cluster.on_message)
+            self._joining = asyncio.get_running_loop().create_task(joining, name="anywire-join")
 
     async def shutdown(self, grace: float = 5.0) -> None:
         """End: accept nothing new, tell every client to come back, give them and running handlers ``grace`` seconds."""
         await super().shutdown(grace)
+        joining, self._joining = self._joining, None
+        if joining is not None:
+            await asyncio.wait([joining])
         await self._cluster.backplane.stop()
 
     def is_asyncio_based(self) -> bool:
@@ -186,7 +199,7 @@ class Server(Endpoint):
         namespace = namespace or "/"
         args = () if data is None else data if type(data) is tuple else (data,)
         target = to if to is not None else room
-        if namespace != "/" or self._outgoing_hooks or type(event) is not str or event in _RESERVED:
+        if namespace != "/" or self._outgoing_hooks or type(event) is not str or event in UNSENT:
             self._check_emit(event, args, target, namespace)
         members = self._hub.namespaces.get(namespace)
         if type(target) is str and skip_sid is None and skip_room is None and callback is None:
@@ -212,9 +225,10 @@ class Server(Endpoint):
             }  # fmt: skip
         if callback is not None:
             return self._emit_asking(packet, sockets, volatile, callback, body)
+        message = self._cluster.pack("emit", body) if body else b""
         written = self._hub.fan_out(sockets, outgoing)
-        if body:
-            self._cluster.publish("emit", **body)
+        if message:
+            self._cluster.backplane.publish(message)
         return SETTLED if written is None else written
 
     def send(self, data: Any, *args: Any, **options: Any) -> Sent:
@@ -275,20 +289,19 @@ class Server(Endpoint):
                 "namespace": namespace, "event": event, "args": list(args), "rooms": rooms, "skip_sids": [], "skip_rooms": [],
                 "volatile": False, "ack": id_, "timeout": float(timeout),
             }  # fmt: skip
-            # What is awaited is set before anything is sent: an answer may be here before the sending has returned.
+            ends = asyncio.get_running_loop().time() + timeout
             gathered.clients = len(sockets)
-            if single and not sockets and rooms:
-                node = node_of(rooms[0])
-                gathered.nodes = 1
-                if local or node in (None, self._hub.node) or not await self._cluster.send(node or "", "emit", **body):
-                    raise BadNamespaceError(f"{rooms[0]!r} is not connected to namespace {namespace!r}")
-            elif not single and not local and not self._cluster.alone:
-                gathered.nodes = await self._cluster.others()
-                self._cluster.publish("emit", **body)
             for socket in sockets:
                 self._local.ask(socket, packet, timeout, lambda values, sid=socket.sid: gathered.answer((sid, values)))  # type: ignore[misc]
-            gathered.check()
-            complete = await self._cluster.answers(gathered, timeout)
+            if single and not sockets and rooms:
+                node = node_of(rooms[0])
+                if local or node in (None, self._hub.node) or not await self._cluster.ask_home(node or "", timeout, body):
+                    raise BadNamespaceError(f"{rooms[0]!r} is not connected to namespace {namespace!r}")
+            elif not single and not local and not self._cluster.alone:
+                await self._cluster.ask_others("emit", gathered, timeout, body)
+            else:
+                gathered.expect(-1, 0)
+            complete = await self._cluster.answers(gathered, ends - asyncio.get_running_loop().time())
             return gathered.answers, complete
 
     def _emit_asking(
@@ -315,14 +328,14 @@ class Server(Endpoint):
 
     async def _ask_others(self, body: dict[str, Any], answered: Callable[[tuple[Any, ...] | None], None]) -> None:
         with self._cluster.asking() as (id_, gathered):
-            gathered.nodes = await self._cluster.others()
-            self._cluster.publish("emit", **{**body, "ack": id_, "timeout": CALLBACK_PATIENCE_ELSEWHERE})
+            asked = {**body, "ack": id_, "timeout": CALLBACK_PATIENCE_ELSEWHERE}
+            await self._cluster.ask_others("emit", gathered, CALLBACK_PATIENCE_ELSEWHERE, asked)
             await self._cluster.answers(gathered, CALLBACK_PATIENCE_ELSEWHERE)
             for _, values in gathered.answers:
                 answered(values)
 
     def _check_emit(self, event: Any, args: tuple[Any, ...], target: Any, namespace: str) -> None:
-        if type(event) is not str or event in _RESERVED:
+        if type(event) is not str or event in UNSENT:
             if not isinstance(event, str):
                 raise PayloadError(f"an event's name is a str, not {type(event).__name__}")
             raise PayloadError(f"the event name {event!r} is reserved; choose another")
@@ -413,11 +426,10 @@ class Server(Endpoint):
         found = [self._local.describe(socket) for socket in self._hub.select(namespace, rooms, skipped)]
         if not self._cluster.alone:
             with self._cluster.asking() as (id_, gathered):
-                gathered.nodes = await self._cluster.others()
-                self._cluster.publish("fetch", id=id_, namespace=namespace, rooms=rooms, skip_sids=skipped)
-                gathered.check()
+                body = {"id": id_, "namespace": namespace, "rooms": rooms, "skip_sids": skipped}
+                await self._cluster.ask_others("fetch", gathered, timeout, body)
                 if not await self._cluster.answers(gathered, timeout):
-                    raise TimeoutError(f"{gathered.nodes} processes did not answer within {timeout} seconds")
+                    raise TimeoutError(f"{max(1, gathered.nodes)} processes did not answer within {timeout} seconds")
                 found += gathered.answers
         return [RemoteSocket(s["sid"], tuple(s["rooms"]), s["data"], s["transport"], s["node"]) for s in found]
 

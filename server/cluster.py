@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from .backplane.base import Backplane
 from .envelope import Envelope, EnvelopeError, pack, unpack
 from .errors import PayloadError
-from .events import Event
+from .events import UNSENT, Event
 from .hub import Hub, Socket, node_of
 from .outgoing import Outgoing
 
@@ -22,6 +22,9 @@ log = logging.getLogger("anywire.cluster")
 
 #: Seconds that other processes have to answer a question, where the caller says nothing.
 ANSWER_TIMEOUT = 5.0
+#: The most that another process may have this one wait for its clients.
+MAX_TIMEOUT = 86_400.0
+_T = TypeVar("_T")
 
 
 class Gathered:
@@ -74,28 +77,33 @@ class Cluster:
     def publish(self, kind: str, **body: Any) -> None:
         """Tell every other node. Raises PayloadError for what cannot be carried."""
         if not self.alone:
-            self.backplane.publish(self._pack(kind, body))
+            self.backplane.publish(self.pack(kind, body))
 
     async def send(self, node: str, kind: str, **body: Any) -> bool:
         """Tell one node; False when it is not there."""
-        return not self.alone and await self.backplane.send(node, self._pack(kind, body))
+        return not self.alone and await self.backplane.send(node, self.pack(kind, body))
 
     def tell_home(self, sid: str, kind: str, **body: Any) -> asyncio.Future[bool] | None:
         """Tell the node that ``sid`` lives on. None when that is this node, or cannot be told from the sid."""
         node = node_of(sid)
         if node is None or node == self.hub.node or self.alone:
             return None
-        message = self._pack(kind, body)
+        message = self.pack(kind, body)
 
         async def tell() -> bool:
-            there = await self.backplane.send(node, message)
+            try:
+                there = await self.within(ANSWER_TIMEOUT, self.backplane.send(node, message))
+            except TimeoutError:
+                log.warning("! %s for a client of node %s waits until the other processes can be reached", kind, node)
+                return False
             if not there:
                 log.warning("! %s for a client of node %s: that process is gone", kind, node)
             return there
 
         return asyncio.ensure_future(tell())
 
-    def _pack(self, kind: str, body: dict[str, Any]) -> bytes:
+    def pack(self, kind: str, body: dict[str, Any]) -> bytes:
+        """A message, ready for the backplane. Raises PayloadError for what cannot be carried."""
         self._seq += 1
         return pack(kind, self.hub.node, self._seq, body)
 
@@ -103,21 +111,47 @@ class Cluster:
 
     @contextmanager
     def asking(self) -> Iterator[tuple[str, Gathered]]:
-        """A fresh question: its id, and where its answers gather. It is forgotten at the end of the block."""
+        """A fresh question: its id, and where its answers gather. It is forgotten at the end of the block.
+
+        Once everyone was asked, :meth:`ask_others` or ``gathered.expect(-1, 0)`` must say so.
+        """
         id_ = secrets.token_hex(8)
-        self._pending[id_] = Gathered(asyncio.get_running_loop())
+        gathered = self._pending[id_] = Gathered(asyncio.get_running_loop())
+        # An answer may be here before we know how many there will be: the asking itself counts as one that is awaited.
+        gathered.nodes = 1
         try:
-            yield id_, self._pending[id_]
+            yield id_, gathered
         finally:
             del self._pending[id_]
 
     async def answers(self, gathered: Gathered, timeout: float) -> bool:
         """Wait for all answers; False when the time was up first."""
         try:
-            await asyncio.wait_for(asyncio.shield(gathered.done), timeout)
+            await self.within(timeout, gathered.done)
         except TimeoutError:
             return False
         return True
+
+    async def within(self, seconds: float, waiting: Awaitable[_T]) -> _T:
+        """Wait for something that goes on in any case. Raises TimeoutError."""
+        return await asyncio.wait_for(asyncio.shield(waiting), seconds)
+
+    async def ask_others(self, kind: str, gathered: Gathered, timeout: float, body: dict[str, Any]) -> None:
+        """Ask every other node. When nobody can say in time how many they are, the question stays incomplete."""
+        message = self.pack(kind, body)
+        try:
+            gathered.nodes += await self.within(timeout, self.others())
+        except TimeoutError:
+            return
+        self.backplane.publish(message)
+        gathered.expect(-1, 0)
+
+    async def ask_home(self, node: str, timeout: float, body: dict[str, Any]) -> bool:
+        """Have one node ask its client; False when it is not there, True also when that cannot be said in time."""
+        try:
+            return await self.within(timeout, self.send(node, "emit", **body))
+        except TimeoutError:
+            return True
 
     async def others(self) -> int:
         """How many other nodes there are."""
@@ -145,12 +179,17 @@ class Cluster:
 
     def _on_emit(self, envelope: Envelope) -> None:
         body = envelope.body
+        if body["event"] in UNSENT:
+            log.warning("! %s would have %r sent, which is reserved", envelope.origin, body["event"])
+            return
         sockets = self._local.select(body["namespace"], body["rooms"], body["skip_sids"], body["skip_rooms"])
         event = Event(body["namespace"], body["event"], tuple(body["args"]))
         if body["ack"] is None:
             self._local.deliver(sockets, event, body["volatile"])
             return
-        id_, origin, timeout = body["ack"], envelope.origin, body["timeout"] or ANSWER_TIMEOUT
+        id_, origin, timeout = body["ack"], envelope.origin, body["timeout"]
+        if timeout is None or not 0 < timeout <= MAX_TIMEOUT:
+            timeout = ANSWER_TIMEOUT
         self._post(origin, "ack_count", id=id_, count=len(sockets))
         for socket in sockets:
             self._local.ask(socket, event, timeout, self._relay(origin, id_, socket.sid), body["volatile"])
@@ -162,7 +201,7 @@ class Cluster:
         return answer
 
     def _post(self, node: str, kind: str, **body: Any) -> None:
-        task = asyncio.ensure_future(self.backplane.send(node, self._pack(kind, body)))
+        task = asyncio.ensure_future(self.backplane.send(node, self.pack(kind, body)))
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def _on_ack_count(self, envelope: Envelope) -> None:

@@ -41,16 +41,20 @@ Origins = str | Sequence[str] | Callable[[str, Mapping[str, Any]], bool] | None
 Authorization = Callable[[Mapping[str, Any]], bool | str | Awaitable[bool | str | None] | None] | None
 
 
-def _setting(default: Any, help_: str, *, low: float | None = None, high: float | None = None, text: bool = True) -> Any:
-    """A field with its help text and range; ``text`` false for what only Python can say (callables)."""
-    return dataclasses.field(default=default, metadata={"help": help_, "low": low, "high": high, "text": text})
+def _setting(
+    default: Any, help_: str, *, low: float | None = None, high: float | None = None, text: bool = True, secret: bool = False
+) -> Any:
+    """A field with its help text and range; ``text`` false for what only Python can say (callables); a ``secret`` is not in the repr."""
+    return dataclasses.field(default=default, repr=not secret, metadata={"help": help_, "low": low, "high": high, "text": text})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The settings of one server. The help text beside each is its documentation."""
 
-    store: str = _setting("memory", 'where processes meet: "memory" (this process alone) or a Redis URL (redis://, rediss://, unix://)')
+    store: str = _setting(
+        "memory", 'where processes meet: "memory" (this process alone) or a Redis URL (redis://, rediss://, unix://)', secret=True
+    )
     transports: tuple[str, ...] = _setting(
         ("websocket", "polling", "jsonp", "htmlfile"),
         "transports offered, in order of preference; the names of 0.9 (xhr-polling, jsonp-polling) are understood",
@@ -97,7 +101,7 @@ class Config:
     allowed_hosts: tuple[str, ...] = _setting((), "Host header values that are served; empty: any (set it against DNS rebinding)")
     trusted_proxies: tuple[str, ...] = _setting((), "addresses or networks whose X-Forwarded-For and -Proto are believed")
     cookie: str = _setting("", "name of a cookie that holds the session id for sticky balancers; empty: none")
-    cookie_secret: str = _setting("", "secret of Tornado's signed cookies, for signed_cookie()")
+    cookie_secret: str = _setting("", "secret of Tornado's signed cookies, for signed_cookie()", secret=True)
     compression: bool = _setting(True, "gzip polling answers over compression_threshold")
     compression_threshold: int = _setting(1024, "bytes from which an answer is compressed", low=0, high=2**30)
     per_message_deflate: bool = _setting(False, "offer permessage-deflate to WebSocket clients that ask for it")

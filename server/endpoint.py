@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import re
 import ssl
@@ -46,6 +47,7 @@ class Endpoint:
         self._running: Runner | None = None
         self._http: list[HTTPServer] = []
         self._ports: list[int] = []
+        self._background: set[asyncio.Task[Any]] = set()
         self._requests = RequestRouter(
             config, self._hub, self._protocols, TRANSPORTS, self._session_env, self._on_opened, self._on_greeted, self._runner
         )
@@ -168,13 +170,23 @@ class Endpoint:
     # -- small things that both servers have ------------------------------------------------------------------------
 
     def start_background_task(self, target: Any, *args: Any, **kwargs: Any) -> asyncio.Task[Any]:
-        """Run ``target(*args, **kwargs)``, an async function, as a task of its own."""
+        """Run ``target(*args, **kwargs)``, an async function, as a task of its own. Errors are logged, unless somebody asks the task.
+
+        Raises TypeError for a function that is not async: it would run at once and hold everything up.
+        """
+        loop = asyncio.get_running_loop()
         awaitable: Awaitable[Any] = target(*args, **kwargs)
+        if not inspect.isawaitable(awaitable):
+            raise TypeError(f"a background task needs an async function; {getattr(target, '__name__', target)!r} is a plain one")
 
         async def run() -> Any:
             return await awaitable
 
-        return asyncio.get_running_loop().create_task(run())
+        task = loop.create_task(run())
+        # Loops keep no tasks of their own: one that nobody holds may vanish while it waits.
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
 
     async def sleep(self, seconds: float = 0) -> None:
         """Wait; other work goes on."""

@@ -10,6 +10,7 @@ from types import NoneType
 from typing import Any, NamedTuple
 
 import msgpack
+import orjson
 
 from .errors import PayloadError
 
@@ -58,12 +59,17 @@ def pack(kind: str, origin: str, seq: int, body: dict[str, Any]) -> bytes:
     if body.keys() != _SCHEMA[kind].keys():
         raise KeyError(f"{kind} takes {', '.join(_SCHEMA[kind])}")
     try:
-        data: bytes = msgpack.packb([kind, origin, seq, body], use_bin_type=True)
+        data: bytes = msgpack.packb([kind, origin, seq, body], use_bin_type=True, default=_as_json)
     except (TypeError, OverflowError, ValueError, UnicodeEncodeError) as error:
         raise PayloadError(f"cannot be sent to other processes: {error}; JSON types and bytes can") from None
     if len(data) >= MAX_BYTES:
         raise PayloadError(f"{len(data)} bytes are too much for other processes; {MAX_BYTES} are the limit")
     return bytes((VERSION,)) + data
+
+
+def _as_json(value: Any) -> Any:
+    """What clients of this process would get of a date, a UUID, a dataclass..., so that those of the others get the same."""
+    return orjson.loads(orjson.dumps(value))
 
 
 def unpack(data: bytes) -> Envelope:
@@ -73,9 +79,10 @@ def unpack(data: bytes) -> Envelope:
     if data[0] != VERSION:
         raise EnvelopeError(f"version {data[0]}, this node speaks {VERSION}")
     try:
-        value = msgpack.unpackb(data[1:], raw=False, strict_map_key=True)
+        # Keys of what is emitted may be numbers; they become text when it is encoded for a client, as they do for those of the sender.
+        value = msgpack.unpackb(data[1:], raw=False, strict_map_key=False)
     except Exception:  # msgpack raises several unrelated types; none of them tells more than this
-        raise EnvelopeError("not msgpack of text keys") from None
+        raise EnvelopeError("not msgpack") from None
     if type(value) is not list or len(value) != 4:
         raise EnvelopeError("not kind, origin, number and body")
     kind, origin, seq, body = value

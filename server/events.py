@@ -10,8 +10,11 @@ from typing import Any, NamedTuple
 
 __all__ = [
     "Ack", "Close", "Connect", "ConnectError", "Disconnect", "Event", "Message", "Noop", "Open", "Packet", "Ping", "Pong", "Receipt",
-    "Upgrade",
+    "UNSENT", "Upgrade",
 ]  # fmt: skip
+
+#: Names that mean something to clients' own libraries and are never an application's event (socket.io, lib/socket.ts).
+UNSENT = frozenset({"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"})
 
 
 class Open(NamedTuple):

@@ -18,9 +18,10 @@ def free_port() -> int:
 
 
 class RedisServer:
-    """``with RedisServer() as redis``: ``redis.url``; nothing is kept on disk."""
+    """``with RedisServer() as redis``: ``redis.url``; nothing is kept on disk. ``options`` are the command's."""
 
-    def __init__(self) -> None:
+    def __init__(self, *options: str) -> None:
+        self._options = options
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._dir = tempfile.TemporaryDirectory()
@@ -47,6 +48,7 @@ class RedisServer:
             "no",
             "--dir",
             self._dir.name,
+            *self._options,
         ]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 10

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import json
 import logging
 import re
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -615,3 +617,38 @@ def test_what_cannot_be_a_handler_or_a_namespace_is_refused_with_what_can() -> N
         sio.register_namespace(Chat)  # type: ignore[arg-type]
     with pytest.raises(anywire.ConfigError, match="register_namespace"):
         _ = Chat("/chat").server
+
+
+# -- tasks --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_background_task_gets_its_arguments_and_lives_though_nobody_holds_it(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving() as sio:
+            seen: list[Any] = []
+
+            async def work(first: int, *, second: int) -> None:
+                # A future that only this task knows, as in a cycle of garbage.
+                waiting = asyncio.get_running_loop().create_future()
+                asyncio.get_running_loop().call_later(0.05, lambda future: future() and future().set_result(None), weakref.ref(waiting))
+                await waiting
+                seen.append((first, second))
+
+            sio.start_background_task(work, 1, second=2)
+            await sio.sleep(0)
+            gc.collect()
+            await until(lambda: seen)
+            assert seen == [(1, 2)]
+
+            async def value() -> int:
+                await sio.sleep(0.001)
+                return 7
+
+            assert await sio.start_background_task(value) == 7
+
+            def plain() -> None: ...
+
+            with pytest.raises(TypeError, match="a background task needs an async function; 'plain' is a plain one"):
+                sio.start_background_task(plain)
+
+    run(main())

@@ -8,8 +8,10 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import anywire
 import pytest
@@ -76,6 +78,25 @@ def test_emits_reach_the_clients_of_the_other_process(transport: str, run: Calla
                 assert heard_b == [("all", 1, b"\x00\xff", {"deep": [b"x"]}), ("red", 2), ("single", 3), ("last",)]
                 await until(lambda: heard_a and heard_a[-1] == ("last",))
                 assert heard_a == [("all", 1, b"\x00\xff", {"deep": [b"x"]}), ("skipped", 4), ("last",)]
+
+    run(main())
+
+
+def test_what_clients_get_does_not_depend_on_their_process_and_what_cannot_travel_reaches_nobody(run: Callable[..., Any]) -> None:
+    values = [{1: "x", None: "y", 2.5: {True: "z"}}, datetime(2012, 3, 4, 5, 6), UUID(int=7), (1, (2, b"\x00")), float("nan"), 2**64 - 1]
+
+    async def main() -> None:
+        with RedisServer() as redis:
+            async with two(redis.url) as (one, other), client(one) as (_, near), client(other) as (_, far):
+                await one.emit("values", tuple(values))
+                for wrong in (object(), {1, 2}, 2**70, b"x" * 40_000_000):
+                    with pytest.raises(anywire.PayloadError):
+                        one.emit("wrong", wrong)
+                await one.emit("last")
+                await until(lambda: near[-1:] == far[-1:] == [("last",)])
+                keys = {"1": "x", "null": "y", "2.5": {"true": "z"}}
+                said = ("values", keys, "2012-03-04T05:06:00", str(UUID(int=7)), [1, [2, b"\x00"]], None, 2**64 - 1)
+                assert near == far == [said, ("last",)]
 
     run(main())
 

@@ -97,7 +97,8 @@ def test_true_is_not_a_number_and_1_is_not_true() -> None:
         (raw(["ack_count", "n", 1, [1]]), "wrong types"),
         (raw(["ack_count", "n", 1, {"id": "x", "count": 1}]) + b"\x00", "not msgpack"),
         (b"\x01\x94\xaback_count2", "not msgpack"),
-        (raw(["ack_count", "n", 1, {1: "x"}]), "not msgpack of text keys"),
+        (raw(["ack_count", "n", 1, {1: "x"}]), "fields missing or unknown"),
+        (raw(["emit", "n", 1, {}])[:-1] + b"\x81\x90\x01", "not msgpack"),
         (b"\x01\x81\xa1\xff\x01", "not msgpack"),
     ],
 )

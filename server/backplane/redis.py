@@ -10,16 +10,18 @@ import asyncio
 import contextlib
 import logging
 import random
+import re
 import time
 from collections import deque
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from ..errors import ConfigError
 from .base import Backplane, BackplaneStatus, OnMessage
 
 __all__ = ["RedisBackplane"]
@@ -30,18 +32,27 @@ log = logging.getLogger("anywire.backplane")
 MAX_QUEUE, MAX_QUEUE_BYTES = 10_000, 32 * 1024 * 1024
 #: Seconds: first and longest pause between attempts to connect, each taken by chance up to it.
 BACKOFF_FIRST, BACKOFF_LAST = 0.05, 2.0
+#: A message may come twice only while its batch is sent again, so a number further behind than this is no repetition: it is the
+#: forged one before it that was wrong.
+REPEATS = 4096
 _HEAD = 16
+#: Options of redis-py that are secrets.
+_SECRETS = ("password", "secret", "token")
+#: Options of redis-py on which the code here relies.
+_OURS = {"protocol", "decode_responses", "retry", "retry_on_timeout", "retry_on_error"}
 _ERRORS = (RedisError, OSError, asyncio.TimeoutError)
 
 
 class RedisBackplane(Backplane):
     """``url``: redis://, rediss:// or unix://, with redis-py's options in the query, and ``prefix`` (default "anywire") of ours.
 
-    ``watch``: seconds between the messages that a node sends to itself to learn whether Redis still delivers.
+    ``watch``: seconds between the messages that a node sends to itself to learn whether Redis still delivers. Raises ConfigError for a
+    URL that no server could be reached by.
     """
 
     def __init__(self, url: str, watch: float = 2.0) -> None:
         self._url, self._prefix = _split_prefix(url)
+        _check(self._url)
         self._watch = watch
         self.status = BackplaneStatus(connected=False)
         self._node = ""
@@ -66,9 +77,7 @@ class RedisBackplane(Backplane):
         self._node, self._on_message = node, on_message
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
-        self._client = redis.asyncio.Redis.from_url(
-            self._url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=5, socket_timeout=5, protocol=2
-        )
+        self._client = redis.asyncio.Redis.from_pool(_pool(self._url))
         subscribed = asyncio.Event()
         self._tasks = [
             asyncio.create_task(self._read(subscribed), name="anywire-redis-reader"),
@@ -144,6 +153,11 @@ class RedisBackplane(Backplane):
                 await asyncio.sleep(random.uniform(0, pause))
                 pause = min(pause * 2, BACKOFF_LAST)
                 continue
+            except Exception:
+                log.exception("! a fault of ours: %d messages cannot be published", len(batch))
+                for item in batch:
+                    self._drop(item)
+                continue
             pause = BACKOFF_FIRST
             self._complained = 0
             for (_, message, done), count in zip(batch, counts, strict=True):
@@ -170,6 +184,8 @@ class RedisBackplane(Backplane):
         return max(1, await self._count(f"{self._prefix}:all"))
 
     async def _count(self, channel: str) -> int:
+        if not self.status.connected:
+            return 0
         try:
             answer = await self._client.pubsub_numsub(channel)
         except _ERRORS:
@@ -235,7 +251,8 @@ class RedisBackplane(Backplane):
             log.warning("! a message of %d bytes is not one of ours", len(message))
             return
         node, number, data = message[:8].decode("ascii", "replace"), int.from_bytes(message[8:_HEAD], "big"), message[_HEAD:]
-        if number <= self._seen.get((node, mine), 0):
+        seen = self._seen.get((node, mine), 0)
+        if seen - REPEATS < number <= seen:
             return
         if len(self._seen) > 10_000:
             self._seen.clear()
@@ -259,17 +276,47 @@ class RedisBackplane(Backplane):
 
 
 def redact(url: str) -> str:
-    """The URL without its password."""
+    """The URL without its secrets, in whichever part of it."""
     parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+    netloc, query = parts.netloc, parse_qsl(parts.query, keep_blank_values=True)
+    user, _, host = netloc.rpartition("@")
+    if ":" in user:
+        netloc = f"{user.partition(':')[0]}:***@{host}"
+    hidden = [(name, "***" if any(word in name.lower() for word in _SECRETS) else value) for name, value in query]
+    return urlunsplit(parts._replace(netloc=netloc, query=urlencode(hidden, safe="*/:"), fragment=""))
+
+
+def _pool(url: str) -> redis.asyncio.ConnectionPool:
+    # Without redis-py's own retries: it would repeat a PUBLISH whose answer was lost. We do so ourselves, with the same number.
+    pool: redis.asyncio.ConnectionPool = redis.asyncio.ConnectionPool.from_url(
+        url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=5, socket_timeout=5, protocol=2
+    )
+    return pool
+
+
+def _check(url: str) -> None:
+    """Raise ConfigError for a URL that redis-py does not take. Its own errors would show what stands where the port should be."""
+    try:
+        urlsplit(url).port  # noqa: B018  (it raises)
+    except ValueError:
+        raise ConfigError("store: its port is no number; a password with one of / ? # in it must be percent-encoded") from None
+    try:
+        _pool(url).make_connection()  # type: ignore[no-untyped-call]
+    except ValueError as error:
+        raise ConfigError(f"store: {redact(url)} is not taken by Redis's client: {error}") from None
+    except TypeError as error:
+        name = re.search(r"argument '(\w+)'", str(error))
+        raise ConfigError(f"store: Redis's client has no option {name[1] if name else redact(url)!r}") from None
 
 
 def _split_prefix(url: str) -> tuple[str, str]:
     """Our own ``prefix`` out of the URL's query; the rest is redis-py's."""
     parts = urlsplit(url)
-    query = parse_qs(parts.query, keep_blank_values=True)
-    prefix = query.pop("prefix", ["anywire"])[-1]
-    return urlunsplit(parts._replace(query=urlencode(query, doseq=True))), prefix
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    prefix = dict(query).get("prefix", "anywire")
+    if not prefix:
+        raise ConfigError('store: prefix is empty; it begins the names of our channels, such as "anywire"')
+    for name in _OURS & dict(query).keys():
+        raise ConfigError(f"store: {name} cannot be chosen")
+    rest = urlencode([(name, value) for name, value in query if name != "prefix"])
+    return urlunsplit(parts._replace(query=rest)), prefix
