@@ -1,0 +1,103 @@
+"""Real clients that move from polling to WebSocket while both sides talk: nothing is lost, doubled or out of order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anywire
+import pytest
+import socketio
+from node_tools import run_node
+
+SESSIONS, MESSAGES = 12, 300
+
+
+def filling(number: int) -> str | bytes | None:
+    """As in ``node/upgrade_client.mjs``."""
+    return "x" * 30_000 if number % 7 == 0 else bytes([number % 256]) * 500 if number % 5 == 0 else None
+
+
+@asynccontextmanager
+async def talking() -> AsyncIterator[anywire.Server]:
+    """A server that talks to each client from its first moment, and remembers what the client says."""
+    sio = anywire.Server()
+    heard: dict[str, list[int]] = defaultdict(list)
+
+    async def talk(sid: str, burst: int) -> None:
+        for number in range(MESSAGES):
+            await sio.emit("down", (number, filling(number)), to=sid)
+            if number % burst == 0:
+                await asyncio.sleep(0.002)
+
+    @sio.event
+    def connect(sid: str, environ: Any) -> None:
+        sio.start_background_task(talk, sid, 1 + len(heard) % 5)
+        heard[sid] = []
+
+    @sio.event
+    def up(sid: str, number: int, filled: Any) -> None:
+        assert filled == filling(number)
+        heard[sid].append(number)
+
+    @sio.event
+    def seen(sid: str) -> list[int]:
+        return heard[sid]
+
+    await sio.start()
+    sio.listen(0, "127.0.0.1")
+    try:
+        yield sio
+    finally:
+        await sio.shutdown(0)
+
+
+@pytest.mark.parametrize("client", ["sio1", "sio2", "sio3", "sio4"])
+def test_socket_io_client_loses_doubles_and_reorders_nothing_while_it_moves(client: str, run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with talking() as sio:
+            url = f"http://127.0.0.1:{sio.port}"
+            ends = json.loads(await run_node("upgrade_client.mjs", url, client, str(SESSIONS), str(MESSAGES)))
+        for end in ends:
+            assert end["end"] is None, end["end"]
+            assert end["heard"] == list(range(MESSAGES)) and end["seen"] == list(range(MESSAGES))
+            assert end["transport"] == "websocket"
+        # Otherwise nothing was tested.
+        assert any(0 < (end["moved"] or 0) < MESSAGES for end in ends), [end["moved"] for end in ends]
+
+    run(main())
+
+
+def test_python_socketios_client_loses_doubles_and_reorders_nothing_while_it_moves(run: Callable[..., Any]) -> None:
+    async def one(port: int) -> tuple[list[int], list[int], str]:
+        heard: list[int] = []
+        all_heard = asyncio.Event()
+        async with asyncio.timeout(40):
+            client = socketio.AsyncClient(reconnection=False)
+
+            @client.event
+            def down(number: int, filled: Any) -> None:
+                assert filled == filling(number)
+                heard.append(number)
+                if len(heard) == MESSAGES:
+                    all_heard.set()
+
+            await client.connect(f"http://127.0.0.1:{port}")
+            for number in range(MESSAGES):
+                await client.emit("up", (number, filling(number)))
+            await all_heard.wait()
+            seen = await client.call("seen")
+            transport = client.transport()
+            await client.disconnect()
+        return heard, seen, transport
+
+    async def main() -> None:
+        async with talking() as sio:
+            for heard, seen, transport in await asyncio.gather(*(one(sio.port) for _ in range(4))):
+                assert heard == list(range(MESSAGES)) and seen == list(range(MESSAGES)) and transport == "websocket"
+
+    run(main())
