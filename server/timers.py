@@ -137,7 +137,8 @@ class Wheel:
             bucket = self._buckets.pop(heapq.heappop(self._heap))
             for item in bucket:
                 self._expire(item, now)
-        if self._heap and self._handle is None:
+        # What fired may have set a deadline, and armed the timer for it, while nearer ones wait.
+        if self._heap and (self._handle is None or self._next != self._heap[0]):
             self._arm(self._heap[0])
 
     def _expire(self, item: Timed, now: float) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
+import random
 
 from anywire.server.timers import Timed, Wheel
 from fakes import FakeClock
@@ -81,6 +83,37 @@ def test_one_failing_deadline_does_not_stop_the_others(caplog) -> None:  # type:
     wheel.after(0.1, lambda: seen.append(1))
     clock.advance(0.2)
     assert seen == [1] and "a deadline failed" in caplog.text
+
+
+def test_a_deadline_that_sets_a_far_one_does_not_hold_up_those_between() -> None:
+    """A session that was pinged, or whose poll was ended, has its next deadline in a minute; the other sessions do not wait for it."""
+    clock = FakeClock()
+    wheel, near, after = Wheel(clock), Recorder(), Recorder()
+    wheel.after(0.1, lambda: wheel.schedule(after, clock.now + 60))
+    wheel.schedule(near, clock.now + 0.3)
+    clock.advance(0.32)
+    assert len(near.fired) == 1 and after.fired == []
+    clock.advance(60)
+    assert len(after.fired) == 1
+
+
+def test_any_deadlines_that_set_others_all_fire_in_time() -> None:
+    chance = random.Random(5)
+    clock = FakeClock()
+    wheel = Wheel(clock)
+    late: list[float] = []
+
+    def again(left: int, due: float) -> None:
+        late.append(clock.now - due)
+        for _ in range(left and chance.randrange(3)):
+            delay = chance.choice([0.01, 0.3, 1, 7, 25, 60])
+            wheel.after(delay, functools.partial(again, left - 1, clock.now + delay))
+
+    for _ in range(50):
+        delay = chance.uniform(0, 30)
+        wheel.after(delay, functools.partial(again, 5, clock.now + delay))
+    clock.advance(600)
+    assert len(wheel) == 0 and len(late) > 300 and min(late) >= -0.005 and max(late) < 0.13
 
 
 def test_on_a_real_loop_a_short_deadline_is_exact_to_20_ms() -> None:
