@@ -281,7 +281,7 @@ class RequestRouter:
             profile = protocol.profile
             exchange.read_body(
                 self._config.max_payload,
-                lambda body: exchange.respond(200, profile.ok_body, profile.ok_type, NO_STORE),
+                lambda body: exchange.respond(200, profile.ok_body, profile.ok_type, [*NO_STORE, *profile.headers]),
                 self._config.body_timeout,
             )
 

@@ -277,8 +277,12 @@ class Session(Timed):
             self._release()
             return self.send(outgoing)
         transport = self.transport
-        if outgoing.volatile and (transport is None or not transport.ready or self.outbox.waiting):
-            return False
+        if outgoing.volatile:
+            if self._unproven and self.outbox.waiting:
+                # It waits for the end of this turn only.
+                self.flush()
+            if transport is None or not transport.ready or self.outbox.waiting:
+                return False
         if not self.push(outgoing):
             return False
         if transport is not None and transport.ready:

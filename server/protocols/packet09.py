@@ -2,8 +2,8 @@
 
 Source: socket.io-client 0.9.16, ``lib/parser.js``. Lengths count UTF-16 units, as JavaScript's ``length`` does.
 
-What is no packet at all is passed over, as the servers and clients of the time did (they say bare ``0`` and ``2``). A packet whose contents
-cannot be what its type promises, and a wrong length, end the session.
+What is no packet at all is passed over, as the servers and clients of the time did (they say bare ``0`` and ``2``), and the last packet of
+a payload may be shorter than it says. A packet whose contents cannot be what its type promises, and other wrong lengths, end the session.
 """
 
 from __future__ import annotations
@@ -202,8 +202,6 @@ class PacketDecoder09(Decoder):
         while position < len(data):
             start, size = self._frame(_FRAME.match(data, position), len(texts))
             position = start + size
-            if position > len(data):
-                raise ProtocolError("a payload shorter than it says")
             texts.append(data[start:position])
         return texts
 
@@ -217,8 +215,6 @@ class PacketDecoder09(Decoder):
                 start, size = self._frame(_FRAME.match(units[position : position + 24].decode("utf-16-le", "replace")), len(texts))
                 begin = position + 2 * start
                 position = begin + 2 * size
-                if position > len(units):
-                    raise ProtocolError("a payload shorter than it says")
                 texts.append(units[begin:position].decode("utf-16-le"))
         except UnicodeDecodeError:
             raise ProtocolError("a length that cuts a character") from None
