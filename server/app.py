@@ -39,6 +39,7 @@ log = logging.getLogger("anywire.server")
 #: Seconds that the callback of an emit waits for acknowledgements, from clients of this process and of others.
 CALLBACK_PATIENCE, CALLBACK_PATIENCE_ELSEWHERE = 3600.0, 60.0
 Targets = str | Iterable[str] | None
+_new = tuple.__new__
 #: What the sending methods return: already done, or about to be.
 Sent = Awaitable[Any]
 
@@ -205,7 +206,11 @@ class Server(Endpoint):
         if type(target) is str and skip_sid is None and skip_room is None and callback is None:
             socket = members.sockets.get(target) if members is not None else None
             if socket is not None and members is not None and target not in members.rooms:
-                outgoing = Outgoing(Event(namespace, event, args), volatile, self._deflate_threshold)
+                # What Event() does, without its Python-level __new__.
+                packet = _new(Event, (namespace, event, args, None))
+                if socket.state == Socket.CONNECTED and socket.session.send_now(packet):
+                    return SETTLED
+                outgoing = Outgoing(packet, volatile, self._deflate_threshold)
                 if self._local.refuses_binary:
                     self._local.check([socket], outgoing)
                 socket.send(outgoing)

@@ -56,6 +56,7 @@ class Dispatcher:
         self.handlers = handlers
         self._direct = handlers.direct
         self._runner = runner
+        self._ordered = not config.async_handlers
 
     # -- packets ----------------------------------------------------------------------------------------------------
 
@@ -305,7 +306,9 @@ class Dispatcher:
         except Exception:
             log.exception("! handler of an event in %s failed", socket.namespace)
             return
-        if result is not None or event.ack is not None:
+        if type(result) is CoroutineType:
+            self._run_async(socket, event, result)
+        elif result is not None or event.ack is not None:
             self._follow(socket, event, result)
 
     def _run_found(self, socket: Socket, event: Event) -> None:
@@ -352,7 +355,7 @@ class Dispatcher:
         return await result if inspect.isawaitable(result) else result
 
     def _run_async(self, socket: Socket, event: Event, coroutine: Coroutine[Any, Any, Any]) -> None:
-        socket.busy = ordered = not self.config.async_handlers
+        socket.busy = ordered = self._ordered
         runner = self._runner()
         try:
             result = runner.begin(coroutine)
@@ -377,7 +380,7 @@ class Dispatcher:
 
     def _ended_late(self, socket: Socket, event: Event, result: Any, error: BaseException | None) -> None:
         self._ended(socket, event, result, error)
-        if not self.config.async_handlers:
+        if self._ordered:
             socket.busy = False
             self._next(socket)
 
@@ -395,8 +398,10 @@ class Dispatcher:
     def _reply(self, socket: Socket, id_: int, result: Any) -> None:
         """Acknowledge: None is no argument, a tuple several (python-socketio's rule)."""
         args = () if result is None else result if type(result) is tuple else (result,)
+        packet = Ack(socket.namespace, id_, args)
         try:
-            socket.send(Outgoing(Ack(socket.namespace, id_, args)))
+            if socket.state != Socket.CONNECTED or not socket.session.send_now(packet):
+                socket.send(Outgoing(packet))
         except Exception:
             log.exception("! the value that a handler in %s returned cannot be sent", socket.namespace)
 

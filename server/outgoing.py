@@ -12,6 +12,9 @@ from .protocols.base import Protocol
 
 __all__ = ["Encoding", "Outgoing", "encoding_of"]
 
+#: Reading a member off its enumeration costs a Python call in 3.11.
+_FRAME = Framing.FRAME
+
 
 class Encoding(NamedTuple):
     """Every fact that varies a packet's bytes. There is one object for each, from :func:`encoding_of`, so that ``is`` compares."""
@@ -87,7 +90,7 @@ class Outgoing:
         protocol, framing, binary = encoding
         known = self._cache.get((protocol, binary)) if self._cache is not None else None
         if known is None:
-            if framing is Framing.FRAME:
+            if framing is _FRAME:
                 text = protocol.encode_text(self.packet)
                 if text is not None:
                     return text_frame(text)

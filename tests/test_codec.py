@@ -235,6 +235,33 @@ def test_every_event_comes_back_as_it_was_by_frames_and_by_payload(namespace: st
     assert "\x1e" in json.dumps(args, default=str) or EIO4.decoder(Limits()).payload(body) == [packet]
 
 
+@pytest.mark.parametrize(
+    ("packet", "text"),
+    [
+        (Event("/", "echo", ("hé",)), '42["echo","hé"]'.encode()),
+        (Event("/", "echo", (), 7), b'427["echo"]'),
+        (Event("/chat", "echo", (1,)), b'42/chat,["echo",1]'),
+        (Event("/chat", "echo", (1,), 7), b'42/chat,7["echo",1]'),
+        (Ack("/", 7, ("a",)), b'437["a"]'),
+        (Ack("/chat", 0), b"43/chat,0[]"),
+        (Event("/", "echo", (b"bytes",)), None),
+        (Ack("/", 7, ({1},)), None),
+        (Connect("/chat"), None),
+    ],
+)
+def test_the_short_way_says_what_the_long_one_says_or_leaves_it_to_that(packet: Packet, text: bytes | None) -> None:
+    assert EIO4.encode_text(packet) == text
+    if text is not None:
+        assert EIO4.encode(packet, True) == (text.decode(),)
+
+
+@given(namespaces, names, st.lists(trees, max_size=3), ids)
+def test_the_short_way_agrees_with_the_long_one_on_every_event(namespace: str, name: str, args: list[Any], id_: int | None) -> None:
+    packet = Event(namespace, name, tuple(args), id_)
+    text = EIO4.encode_text(packet)
+    assert text is None if attachments(args) else text is not None and EIO4.encode(packet, True) == (text.decode(),)
+
+
 likely = st.text(alphabet='0123456789b-/,[]{}"\\x\x1e_ placeholdernumtrue:é', max_size=60)
 pieces = st.lists(
     st.one_of(

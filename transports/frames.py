@@ -23,6 +23,8 @@ class FrameError(Refused):
         super().__init__(message, close_code=code)
 
 
+#: size -> a factor that writes a mask of 4 bytes out as often as itself and ``size`` bytes behind it need.
+_REPEATED = tuple(sum(1 << 32 * place for place in range((size + 3) // 4 + 1)) for size in range(126))
 #: Gets the kind and the payload of what is not text.
 Sink = Callable[[int, bytes], None]
 TextSink = Callable[[str], None]
@@ -78,22 +80,23 @@ class FrameParser:
     def _feed_small(self, data: bytes) -> bytes:
         """The hot path: whole text frames of less than 126 bytes. What it did not take, for the general one."""
         position, end = 0, len(data)
-        while end - position >= 6 and data[position] == 0x81 and 0x80 <= data[position + 1] < 0xFE and not self.stopped:
-            size = data[position + 1] & 0x7F
-            start = position + 6
-            if end - start < size:
+        while end - position >= 6 and data[position] == 0x81:
+            size = data[position + 1] - 0x80
+            after = position + 6 + size
+            if not 0 <= size < 126 or after > end or size > self._max:
                 break
-            position = start + size
-            key = (data[start - 4 : start] * 32)[:size]
-            value = int.from_bytes(data[start:position], "little") ^ int.from_bytes(key, "little")
+            # The mask stands before the payload: both are one number, of which the mask is the low end.
+            masked = int.from_bytes(data[position + 2 : after], "little")
+            plain = masked ^ (masked & 0xFFFFFFFF) * _REPEATED[size]
             try:
-                text = value.to_bytes(size, "little").decode()
+                text = plain.to_bytes(size + 8, "little")[4 : 4 + size].decode()
             except UnicodeDecodeError:
                 raise FrameError(1007, "text is not UTF-8") from None
-            if size > self._max:
-                raise FrameError(1009, "message too big")
+            position = after
             self._text_sink(text)
-        return b"" if self.stopped else data[position:]
+            if self.stopped:
+                return b""
+        return data[position:]
 
     def _frame(self, data: bytes, position: int, end: int) -> int:
         """Parse the frame at ``position``; the position behind it, or -1 when too little of it is there."""

@@ -114,7 +114,7 @@ class Wire:
                 self._lost(Loss.PEER)
                 return
             owner.on_bytes(data)
-            if not self._tls and len(data) < READ_SIZE:
+            if len(data) < READ_SIZE and not self._tls:
                 return
         if self._tls:
             self._loop.call_soon(self._read_held)

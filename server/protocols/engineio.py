@@ -12,10 +12,10 @@ import orjson
 
 from ...transports.base import HttpProfile
 from ..errors import HandshakeCode, HandshakeRefused, ProtocolError
-from ..events import Close, Event, Noop, Open, Packet, Ping, Pong, Upgrade
+from ..events import Ack, Close, Event, Noop, Open, Packet, Ping, Pong, Upgrade
 from .base import Located, Protocol
 
-__all__ = ["CONTROLS", "MAX_SID", "EngineIO", "as_text", "callback", "control", "decode_base64", "plain_event", "preamble", "read_query"]
+__all__ = ["CONTROLS", "MAX_SID", "EngineIO", "as_text", "callback", "control", "decode_base64", "plain_text", "preamble", "read_query"]
 
 #: Ours are 31 characters; a longer one cannot be.
 MAX_SID = 128
@@ -143,11 +143,20 @@ def decode_base64(text: str) -> bytes:
         raise ProtocolError("invalid base64") from None
 
 
-def plain_event(packet: Packet) -> bytes | None:
-    """``42[...]`` for an event in "/" that wants no acknowledgement; None for other packets, attachments, and what JSON cannot say."""
-    if type(packet) is Event and packet.namespace == "/" and packet.ack is None:
-        try:
-            return b"42" + orjson.dumps((packet.name, *packet.args))
-        except TypeError:
-            return None
+def plain_text(packet: Packet) -> bytes | None:
+    """An event or acknowledgement as UTF-8; None for other packets, for attachments, and for what JSON cannot say."""
+    try:
+        if type(packet) is Event:
+            data = orjson.dumps((packet.name, *packet.args))
+            if packet.ack is None:
+                return b"42" + data if packet.namespace == "/" else b"42%b,%b" % (packet.namespace.encode(), data)
+            return _head("42", packet.namespace, packet.ack) + data
+        if type(packet) is Ack:
+            return _head("43", packet.namespace, packet.id) + orjson.dumps(packet.args)
+    except TypeError:
+        return None
     return None
+
+
+def _head(kind: str, namespace: str, id_: int) -> bytes:
+    return (f"{kind}{id_}" if namespace == "/" else f"{kind}{namespace},{id_}").encode()

@@ -16,7 +16,7 @@ from ...transports.base import HttpProfile
 from ..errors import ProtocolError
 from ..events import Connect, ConnectError, Message, Packet
 from .base import Decoder, Limits
-from .engineio import CONTROLS, EngineIO, as_text, callback, control, decode_base64, plain_event, preamble
+from .engineio import CONTROLS, EngineIO, as_text, callback, control, decode_base64, plain_text, preamble
 from .packet import PacketDecoder, encode_packet, encode_refusal
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ class EngineIO3(_EngineIO3):
         return ("4" + text, *(_MESSAGE + data if binary else as_text(data, "b4") for data in attachments))
 
     def encode_text(self, packet: Packet) -> bytes | None:
-        return plain_event(packet)
+        return plain_text(packet)
 
     def _in_ascii(self, message: str, packet: Packet) -> str:
         """JSON escapes; a namespace's name, which ends at the first comma, has none."""

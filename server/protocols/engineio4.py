@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..errors import ProtocolError
 from ..events import Message, Packet
 from .base import Decoder, Limits
-from .engineio import MAX_SID, EngineIO, as_text, control, decode_base64, plain_event, read_query
+from .engineio import MAX_SID, EngineIO, as_text, control, decode_base64, plain_text, read_query
 from .packet import PacketDecoder, encode_packet
 
 __all__ = ["MAX_SID", "BareEngineIO4", "EngineIO4", "read_query"]
@@ -40,7 +40,7 @@ class EngineIO4(_EngineIO4):
         return ("4" + text, *(attachments if binary else (as_text(data, "b") for data in attachments)))
 
     def encode_text(self, packet: Packet) -> bytes | None:
-        return plain_event(packet)
+        return plain_text(packet)
 
     def decoder(self, limits: Limits) -> Decoder:
         return _SocketDecoder(limits)

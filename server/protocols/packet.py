@@ -176,22 +176,27 @@ class PacketDecoder:
         head = _HEAD.match(text, 1)
         assert head is not None  # every part of the pattern is optional
         count, namespace, digits = head.groups()
-        name, _, query = (namespace or "/").partition("?")
+        rest = text[head.end() :]
+        if namespace is None:
+            return self._packet(kind, count, "/", self._id(digits), rest, "")
+        name, _, query = namespace.partition("?")
         if query and kind != CONNECT:
             raise ProtocolError("a query behind a namespace that is not being joined")
-        return self._packet(kind, count, self._namespace(name), self._id(digits), text[head.end() :], query)
+        return self._packet(kind, count, self._namespace(name), self._id(digits), rest, query)
 
     def plain_event(self, message: str) -> Packet:
         """Take ``42[...]``, an event in "/" that wants no acknowledgement and has no attachments."""
         if self._waiting is not None:
             raise ProtocolError("text while attachments are due")
         text = message[2:]
-        if len(text) > self._limits.max_depth and text.count("[") + text.count("{") > self._limits.max_depth:
-            _check_depth(text, self._limits.max_depth)
-        try:
-            value = load_json(text)
-        except ValueError:
-            raise ProtocolError("invalid JSON") from None
+        max_depth = self._limits.max_depth
+        if len(text) > max_depth:
+            value = parse_json(text, max_depth)
+        else:
+            try:
+                value = load_json(text)
+            except ValueError:
+                raise ProtocolError("invalid JSON") from None
         if not value or type(value[0]) is not str or value[0] in RESERVED:
             return self._event("/", None, value, 0)
         # What Event() does, without its Python-level __new__.

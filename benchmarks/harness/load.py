@@ -1,0 +1,134 @@
+"""Many clients on one epoll."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import select
+import time
+
+from .clients import CLIENTS, Client, Polling, WebSocket, frame
+
+__all__ = ["Load", "prepare"]
+
+#: Clients that join at once.
+_BATCH = 50
+
+
+def prepare() -> None:
+    """As many open files as the system allows, and no pauses of our own for garbage."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    gc.disable()
+
+
+class Load:
+    """``count`` clients of one transport that have joined "/"."""
+
+    def __init__(self, port: int, count: int, transport: str = "websocket") -> None:
+        self.clients: dict[int, Client] = {}
+        self.epoll = select.epoll()
+        kind = CLIENTS[transport]
+        for start in range(0, count, _BATCH):
+            batch = [kind(port, number) for number in range(start, min(start + _BATCH, count))]
+            steps = [client.joining() for client in batch]
+            # Each yields None after each step but the last.
+            while None in [next(step, "done") for step in steps]:
+                pass
+            for client in batch:
+                self.clients[client.sock.fileno()] = client
+                self.epoll.register(client.sock.fileno(), select.EPOLLIN)
+
+    @property
+    def first(self) -> Client:
+        """The client that asks for things."""
+        return next(iter(self.clients.values()))
+
+    # -- echo -------------------------------------------------------------------------------------------------------
+
+    def echo(self, message: str, seconds: float, in_flight: int = 1, answers: int = 1, attachment: bytes | None = None) -> int:
+        """Keep ``in_flight`` messages a WebSocket on their way for ``seconds``; how many were echoed, until all are back.
+
+        ``answers``: messages that come for each that is sent.
+        """
+        one = frame(message) if attachment is None else frame(message) + frame(attachment)
+        for client in self.clients.values():
+            assert isinstance(client, WebSocket)
+            client.sock.sendall(one * in_flight)
+        waiting, done = len(self.clients) * in_flight * answers, 0
+        owed = dict.fromkeys(self.clients, 0)
+        end = time.perf_counter() + seconds
+        while waiting:
+            for number, _ in self._poll(waiting):
+                client = self.clients[number]
+                count = client.read()
+                done += count
+                waiting -= count
+                again, owed[number] = divmod(owed[number] + count, answers)
+                if again and time.perf_counter() < end:
+                    client.sock.sendall(one * again)
+                    waiting += again * answers
+        return done // answers
+
+    def cycles(self, message: str, seconds: float) -> int:
+        """Long-polling: each client posts, and posts again when the post is answered and its poll has brought the echo. How many
+        echoes came, until all are back."""
+        clients = [client for client in self.clients.values() if isinstance(client, Polling)]
+        posts = {client.posts.fileno(): client for client in clients}
+        requests = {id(client): client.post(message) for client in clients}
+        for number, client in posts.items():
+            client.posts.setblocking(False)
+            self.epoll.register(number, select.EPOLLIN)
+            client.send_request(requests[id(client)])
+        half: set[int] = set()
+        waiting, done, end = len(clients), 0, time.perf_counter() + seconds
+        while waiting:
+            for number, _ in self._poll(waiting):
+                poster = posts.get(number)
+                client = poster or self.clients[number]
+                assert isinstance(client, Polling)
+                if poster is not None:
+                    client.read_post()
+                elif not client.read():
+                    continue
+                if id(client) not in half:
+                    half.add(id(client))
+                    continue
+                half.discard(id(client))
+                done += 1
+                if time.perf_counter() < end:
+                    client.send_request(requests[id(client)])
+                else:
+                    waiting -= 1
+        for number in posts:
+            self.epoll.unregister(number)
+        return done
+
+    # -- waiting ----------------------------------------------------------------------------------------------------
+
+    def _poll(self, missing: int, timeout: float = 30) -> list[tuple[int, int]]:
+        ready = self.epoll.poll(timeout)
+        if not ready:
+            raise TimeoutError(f"{missing} messages did not come within {timeout} seconds")
+        return ready
+
+    def receive(self, messages: int) -> float:
+        """Wait until that many messages have come to all clients together; the seconds it took."""
+        began = time.perf_counter()
+        while messages > 0:
+            for number, _ in self._poll(messages):
+                messages -= self.clients[number].read()
+        return time.perf_counter() - began
+
+    def settle(self, seconds: float = 0.0) -> None:
+        """Read what has come, and what comes within ``seconds``; pings are answered."""
+        end = time.perf_counter() + seconds
+        while ready := self.epoll.poll(max(0.0, end - time.perf_counter())):
+            for number, _ in ready:
+                self.clients[number].read()
+
+    def close(self) -> None:
+        """Drop all connections."""
+        for client in self.clients.values():
+            client.close()
+        self.epoll.close()
