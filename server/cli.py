@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import difflib
 import importlib
 import logging
 import os
@@ -16,13 +17,13 @@ from typing import Any
 from urllib.parse import quote
 
 from .app import Server
-from .config import settings_table
+from .config import Config, settings_table
 from .endpoint import Endpoint
 from .errors import ConfigError
 
 __all__ = ["main"]
 
-#: Seconds that clients have to take their last messages after Ctrl-C.
+#: Seconds that clients have to take their last messages after Ctrl-C, and running handlers to end.
 GRACE = 5.0
 
 
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"anywire: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 0
+        return 128 + signal.SIGINT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,6 +66,7 @@ def _add_listening(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8000, help="port to listen on, 0 for a free one (default %(default)s)")
     parser.add_argument("--certfile", help="TLS certificate chain, PEM")
     parser.add_argument("--keyfile", help="TLS private key, PEM")
+    parser.add_argument("--grace", type=float, default=GRACE, help="seconds for clients and handlers at the end (default %(default)s)")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
 
 
@@ -85,15 +87,18 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 async def _run_target(arguments: argparse.Namespace) -> int:
     server = _load(arguments.target)
+    if isinstance(server, type):
+        raise ConfigError(f"{arguments.target} is a class; name an object, such as sio = anywire.Server()")
     if not isinstance(server, Endpoint):
         raise ConfigError(f"{arguments.target} is a {type(server).__name__}; it must be an anywire.Server or EngineServer")
+    _tell_ineffective(arguments, server)
     app = _load(arguments.app) if arguments.app else None
     told = _listen_to_signals()
     await server.start()
     _listen(server, app, arguments)
     _announce(server, arguments)
     await _until(told)
-    await server.shutdown(GRACE)
+    await server.shutdown(arguments.grace)
     return 0
 
 
@@ -111,7 +116,7 @@ async def _run_demo(arguments: argparse.Namespace) -> int:
     base = _announce(demo.sio, arguments)
     print(f"  viewers  {base}/\n  speaker  {base}/speaker?token={quote(demo.token)}", flush=True)
     await _until(told)
-    await demo.sio.shutdown(GRACE)
+    await demo.sio.shutdown(arguments.grace)
     return 0
 
 
@@ -123,16 +128,31 @@ def _announce(server: Endpoint, arguments: argparse.Namespace) -> str:
     kind = "Socket.IO" if isinstance(server, Server) else "Engine.IO"
     print(f"anywire {metadata.version('anywire')} serves {kind} at {base}{server.config.path}")
     print(f"  over     {', '.join(server.config.transports)}")
-    print("  Ctrl-C tells the clients, then ends", flush=True)
+    print("  Ctrl-C tells the clients, then ends; twice ends at once", flush=True)
     return base
 
 
+def _tell_ineffective(arguments: argparse.Namespace, server: Endpoint) -> None:
+    """Say which flags the module overrules by keywords of its own: nobody should believe that they hold."""
+    for row in settings_table():
+        raw = getattr(arguments, row.name, None) if row.text else None
+        if raw is not None and getattr(Config.build({row.variable: raw}), row.name) != getattr(server.config, row.name):
+            print(f"anywire: {row.flag} has no effect: {arguments.target} sets {row.name} itself", file=sys.stderr, flush=True)
+
+
 def _listen_to_signals() -> asyncio.Event:
-    """What SIGINT and SIGTERM set from now on."""
+    """What SIGINT and SIGTERM set from now on. The second of them ends the process at once, whatever still goes on."""
     told = asyncio.Event()
+
+    def tell(number: int) -> None:
+        if told.is_set():
+            print("anywire: ended at once", flush=True)
+            os._exit(128 + number)
+        told.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, tell, number)
     return told
 
 
@@ -149,13 +169,14 @@ def _load(spec: str) -> Any:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        if error.name != module_name.partition(".")[0]:
+        if error.name != module_name and not module_name.startswith(f"{error.name}."):
             raise
         raise ConfigError(f"there is no module {module_name!r} in {os.getcwd()} or on the path") from None
     found: Any = module
     for name in attribute.split("."):
         if not hasattr(found, name):
-            raise ConfigError(f"module {module_name!r} has no {attribute!r}")
+            near = difflib.get_close_matches(name, dir(found), 1)
+            raise ConfigError(f"module {module_name!r} has no {attribute!r}" + (f"; did you mean {near[0]}?" if near else ""))
         found = getattr(found, name)
     return found
 
@@ -164,7 +185,7 @@ def _listen(server: Endpoint, app: Any, arguments: argparse.Namespace) -> None:
     tls = _tls(arguments)
     try:
         server.listen(arguments.port, arguments.host, app, tls)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ConfigError(f"cannot listen on {arguments.host} port {arguments.port}: {error}") from None
 
 

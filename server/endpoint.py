@@ -105,6 +105,8 @@ class Endpoint:
         self._bind_loop()
         if app is not None and not callable(app):
             raise ConfigError(f"app must be a tornado.web.Application, not {type(app).__name__}")
+        if not 0 <= port <= 65535:
+            raise ConfigError(f"port {port} is none; ports are from 1 to 65535, and 0 is a free one")
         if not self.router.mounted_in(app):
             raise ConfigError(f"app has no route to this server; give it (r'{re.escape(self.config.path)}.*', sio.router)")
         server = HTTPServer(
