@@ -45,7 +45,7 @@ class OriginPolicy:
 
         ``script`` marks requests that any page can cause *and read* without asking (JSONP): they must show where they come from.
         ``credentialed``: the client asks with credentials whatever the settings say, so that no browser would take the answer "*". False is
-        returned when it is admitted from anywhere in this way: then its cookies must count for nothing.
+        returned when a page elsewhere is admitted in this way: then its cookies must count for nothing.
         """
         headers = exchange.headers
         self._check_host(headers.get("Host", ""))
@@ -57,11 +57,10 @@ class OriginPolicy:
             raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
         if not self.allows(origin, exchange, environ):
             raise HandshakeRefused(HandshakeCode.FORBIDDEN, "Origin not allowed")
+        exchange.extra_headers.extend(self._cors(origin, credentialed))
         if credentialed and self._config.origins == "*":
-            headers_ = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin"), ("Access-Control-Allow-Credentials", "true")]
-            exchange.extra_headers.extend(headers_)
-            return False
-        exchange.extra_headers.extend(self._cors(origin))
+            page = _parse(origin)
+            return page is not None and _same(page, exchange)
         return True
 
     def allows(self, origin: str, exchange: Exchange, environ: Mapping[str, Any] | None = None) -> bool:
@@ -96,12 +95,12 @@ class OriginPolicy:
         if not self._null:
             exchange.extra_headers.append(("Content-Security-Policy", f"frame-ancestors {allowed}"))
 
-    def preflight(self, exchange: Exchange, environ: Mapping[str, Any] | None = None) -> None:
-        """Answer OPTIONS: 204, with permission or without."""
+    def preflight(self, exchange: Exchange, environ: Mapping[str, Any] | None = None, credentialed: bool = False) -> None:
+        """Answer OPTIONS: 204, with permission or without. ``credentialed``: as for :meth:`admit`."""
         headers: list[tuple[str, str]] = []
         origin = exchange.headers.get("Origin", "")
         if origin and _printable(origin) and self.allows(origin, exchange, environ):
-            headers = self._cors(origin)
+            headers = self._cors(origin, credentialed)
             headers += [("Access-Control-Allow-Methods", "GET, POST"), ("Access-Control-Max-Age", _PREFLIGHT_AGE)]
             asked = exchange.headers.get("Access-Control-Request-Headers", "")
             if asked and all(c.isalnum() or c in "-_, " for c in asked) and len(asked) < 1000:
@@ -110,11 +109,12 @@ class OriginPolicy:
                 headers.append(("Access-Control-Allow-Private-Network", "true"))
         exchange.respond(204, headers=headers)
 
-    def _cors(self, origin: str) -> list[tuple[str, str]]:
-        if self._config.origins == "*":
+    def _cors(self, origin: str, credentialed: bool = False) -> list[tuple[str, str]]:
+        anyone = self._config.origins == "*"
+        if anyone and not credentialed:
             return [("Access-Control-Allow-Origin", "*")]
         headers = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]
-        if self._config.credentials:
+        if self._config.credentials or (anyone and credentialed):
             headers.append(("Access-Control-Allow-Credentials", "true"))
         return headers
 

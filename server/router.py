@@ -79,7 +79,7 @@ class RequestRouter:
             self._static.serve(exchange, tail)
             return
         if exchange.method == "OPTIONS":
-            self._origins.preflight(exchange, self._environ(exchange))
+            self._origins.preflight(exchange, self._environ(exchange), self._asks_with_credentials(exchange))
             return
         try:
             found = locate(self._protocols, exchange.path, exchange.query, self._config.path)
@@ -95,6 +95,14 @@ class RequestRouter:
         except Refused as error:
             raise protocol.refusal(error, exchange.query) from None
 
+    def _asks_with_credentials(self, exchange: Exchange) -> bool:
+        """Whether the request after this preflight will carry credentials whatever the settings say."""
+        try:
+            found = locate(self._protocols, exchange.path, exchange.query, self._config.path)
+        except Refused:
+            return False
+        return found is not None and _credentialed(*found)
+
     def _environ(self, exchange: Exchange) -> dict[str, Any] | None:
         """What a callable in ``origins`` may look at; None when there is none."""
         return Handshake(exchange).environ() if callable(self._config.origins) else None
@@ -102,8 +110,7 @@ class RequestRouter:
     def _dispatch(self, exchange: Exchange, protocol: Protocol, located: Located) -> None:
         script = located.script or located.transport == "jsonp"
         environ = self._environ(exchange)
-        credentialed = located.sid is None and protocol.handshake_credentials
-        cookies = self._origins.admit(exchange, environ, script, credentialed)
+        cookies = self._origins.admit(exchange, environ, script, _credentialed(protocol, located))
         if located.transport and located.transport not in self._config.transports:
             raise HandshakeRefused(HandshakeCode.UNKNOWN_TRANSPORT)
         if located.transport not in ("", "websocket") and _wants_websocket(exchange):
@@ -284,6 +291,10 @@ class RequestRouter:
                 lambda body: exchange.respond(200, profile.ok_body, profile.ok_type, [*NO_STORE, *profile.headers]),
                 self._config.body_timeout,
             )
+
+
+def _credentialed(protocol: Protocol, located: Located) -> bool:
+    return protocol.credentials or (protocol.handshake_credentials and located.sid is None)
 
 
 class _Nobody:

@@ -130,6 +130,16 @@ def test_what_a_client_of_1_encodes_twice_is_read_as_it_was_meant_unless_that_is
     run(main())
 
 
+def test_half_a_character_in_json_is_read_as_its_replacement(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving() as sio, RawClient(sio.port) as client:
+            target = await connect_polling(client)
+            await client.request("POST", target, rb'25:42["echo","\ud800\u00e9"]')
+            assert (await client.request("GET", target)).body == rb'27:42["echoed","\ufffd\u00e9"]'
+
+    run(main())
+
+
 def test_over_websocket_text_is_utf_8_and_read_once(run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with serving() as sio, RawClient(sio.port) as client:
@@ -222,7 +232,6 @@ def test_a_poller_that_takes_base64_only_gets_plain_binary_from_its_websocket(ru
         counted('451-["echo",{"_placeholder":true,"num":0}]', "b4A"),
         counted("b4AQID"),
         counted('42["echo",' + "[" * 200 + "]" * 200 + "]"),
-        counted('42["echo","\\ud800"]'),
         b"9" * 400,
         b"1:2" * 1001,
         b"\xff\xfe",
@@ -563,6 +572,39 @@ def test_who_knows_the_id_of_a_session_on_a_websocket_can_do_nothing_with_it(run
                     assert (await other.request("POST", target, counted('42["echo","forged"]'))).status == 400
             client.send(text('42["echo","mine"]'))
             assert await client.frame() == (0x81, b'42["echoed","mine"]')
+
+    run(main())
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "GET"])
+def test_where_anyone_may_come_these_clients_are_allowed_the_credentials_that_they_insist_on(method: str, run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving(origins="*") as sio, RawClient(sio.port) as client:
+            elsewhere = "Origin: https://elsewhere.example\r\nAccess-Control-Request-Method: POST\r\n"
+            answer = await client.request(method, BASE + "polling", headers=elsewhere)
+            assert answer.headers["access-control-allow-origin"] == "https://elsewhere.example"
+            assert answer.headers["access-control-allow-credentials"] == "true" and answer.headers["vary"] == "Origin"
+            answer = await client.request(method, BASE.replace("3", "4") + "polling", headers=elsewhere)
+            assert answer.headers["access-control-allow-origin"] == "*"
+            assert "access-control-allow-credentials" not in answer.headers
+
+    run(main())
+
+
+@pytest.mark.parametrize(("origin", "cookie"), [("https://elsewhere.example", None), ("null", None), ("http://127.0.0.1:{port}", "a=b")])
+def test_but_a_page_elsewhere_brings_no_cookies_with_that(origin: str, cookie: str | None, run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        seen: list[Any] = []
+        async with serving(origins="*") as sio, RawClient(sio.port) as polls, RawClient(sio.port) as socket:
+
+            @sio.event
+            def connect(sid: str, environ: dict[str, Any]) -> None:
+                seen.append(environ.get("HTTP_COOKIE"))
+
+            headers = f"Origin: {origin.format(port=sio.port)}\r\nCookie: a=b\r\n"
+            await opening(polls, headers=headers)
+            assert (await socket.upgrade(BASE + "websocket", headers)).status == 101
+            assert seen == [cookie, cookie]
 
     run(main())
 

@@ -90,6 +90,8 @@ class Protocol(abc.ABC):
     handshake_methods: ClassVar[frozenset[str]] = frozenset({"GET"})
     #: Whether the handshake of a page elsewhere asks with credentials even where they are not wanted.
     handshake_credentials: ClassVar[bool] = False
+    #: Whether every request of a page elsewhere does.
+    credentials: ClassVar[bool] = False
     #: Whether a client may go on over another transport on the same session, when nothing came through the one before.
     falls_back: ClassVar[bool] = False
     #: Whether a poll is answered with a noop after ``polling_duration``, and a client that does not poll for ``close_timeout`` is gone;

@@ -40,6 +40,8 @@ class _EngineIO3(EngineIO):
     profile = HttpProfile(callback=callback, tag_preamble=preamble, overlap_body=b"1:1")
     pinger = "client"
     own_units = True
+    # engine.io-client 1.x and 3.x, lib/transports/polling-xhr.js: withCredentials is true, in 1.x always.
+    credentials = True
     public_ids = True
     _decoder: ClassVar[type[_EngineDecoder]]
 
