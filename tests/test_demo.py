@@ -350,6 +350,9 @@ def test_every_slide_fits_the_window_and_looks_are_kept(
         assert ana.width() == size[0] and ana.js("document.documentElement.scrollWidth") <= size[0], f"{slide.id} is too wide"
         if size[0] >= 900:
             assert ana.js("talk.deck.here().element.scrollHeight <= talk.deck.here().element.clientHeight"), f"{slide.id} is too high"
+            host.driver.execute_script(f"talk.deck.look({index})")
+            desk = "document.getElementById('desk')"
+            assert host.js(f"{desk}.scrollHeight <= {desk}.clientHeight"), f"the notes of {slide.id} are not wholly in view"
     ana.driver.execute_script("talk.deck.look(0)")
     for id_ in ("top", "stage", "nav", "chat", "say", "wire", "log"):
         box = ana.js(f"document.getElementById('{id_}').getBoundingClientRect().toJSON()")
