@@ -38,7 +38,7 @@ coverage: system $(VENV)/.tools $(NODE_DONE)
 
 # Which questions there are: ls benchmarks. In full: .venv/bin/python benchmarks/echo.py (--help says what it takes).
 bench: bench-system $(VENV)/.tools tests/node/node_modules/.installed
-	@for script in benchmarks/[a-z]*.py; do $(PY) $$script --short $(ARGS) || exit 1; echo; done
+	@for script in benchmarks/*.py; do $(PY) $$script --short $(ARGS) || exit 1; echo; done
 
 # What the tests need of the system. Without the browsers of the last line they skip their tests and say so.
 system:

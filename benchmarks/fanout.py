@@ -1,43 +1,54 @@
-"""What does a broadcast to 2,000 WebSockets cost one server process on one processor?
+"""What does a broadcast to 2,000 receivers cost a server process on one processor, over WebSocket and over long-polling?
 
-One client asks for 20 broadcasts; the figure is the server's processor time for each message at each receiver,
-until every frame has arrived.
-Misreading it: the kernel's send() is most of it (5 to 7 microseconds), and counts for everyone alike.
+One more client, on a WebSocket, asks for a broadcast of 90 bytes, and for the next when every receiver has the one before; pollers have
+polled again by then, which is counted.
 
-    python benchmarks/fanout.py [receivers [broadcasts]]
+Misreading it: the kernel's send() is most of it (5 to 7 microseconds a WebSocket), and counts for everyone alike. The clock's rate also
+counts how fast the load client reads, which it does on a processor of its own, if there is one. Small rooms cost more a receiver: the
+message is encoded once.
+
+    python benchmarks/fanout.py [--short] [--rounds N] [--only NAME] [--transport NAME] [--receivers N]
 """
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 
-from load import Load, frame, raise_file_limit
-from peers import PEERS, pinned_load, serving, table
+from harness.clients import CLIENTS
+from harness.load import Load, prepare
+from harness.peers import PEERS, Peer, pin_load, serving_all
+from harness.report import Sample, arguments, in_turn, rounds, sample, show
+
+
+def broadcasts(asker: Load, receivers: Load, count: int) -> int:
+    """Ask for so many broadcasts, one after the other; how many messages the receivers got."""
+    for number in range(count):
+        asker.first.send(f'42["news",{number}]')
+        receivers.receive(len(receivers.clients))
+        asker.receive(1)
+    return count * len(receivers.clients)
 
 
 def main() -> None:
-    receivers = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    broadcasts = int(sys.argv[2]) if len(sys.argv) > 2 else 20
-    raise_file_limit()
-    pinned_load()
-    costs: dict[str, list[float]] = {name: [] for name in PEERS}
-    walls: dict[str, list[float]] = {name: [] for name in PEERS}
-    for _ in range(2):
-        for name in PEERS:
-            with serving(name) as peer:
-                load = Load(peer.port, receivers)
-                asker = next(iter(load.clients.values()))
-                for count in (2, broadcasts):
-                    before = peer.cpu()
-                    asker.sock.sendall(frame(f'42["blast",{count}]'))
-                    wall = load.receive(receivers * count)
-                    cost = (peer.cpu() - before) / (receivers * count) * 1e6
-                costs[name].append(cost)
-                walls[name].append(wall / broadcasts * 1000)
-                print(f"{name}: {cost:.1f} microseconds a receiver, {wall / broadcasts * 1000:.0f} ms a broadcast")
-                load.close()
-    table(f"Processor time of a broadcast to {receivers:,}", "us/receiver", {n: min(c) for n, c in costs.items()}, more_is_better=False)
-    table("Until the last has it", "ms", {name: min(found) for name, found in walls.items()}, more_is_better=False)
+    parser = arguments(__doc__)
+    parser.add_argument("--transport", action="append", choices=CLIENTS, help="what the receivers use (websocket and polling)")
+    parser.add_argument("--receivers", type=int, default=2000)
+    options = parser.parse_args()
+    prepare()
+    for transport in options.transport or ("websocket", "polling"):
+        names = [name for name in options.only or PEERS if transport != "htmlfile" or name == "anywire"]
+        with serving_all(names) as peers:
+            pin_load()
+            loads = {peer.name: (Load(peer.port, 1), Load(peer.port, options.receivers, transport)) for peer in peers}
+
+            def take(count: int, loads: dict[str, tuple[Load, Load]], peer: Peer) -> Sample:
+                return sample(peer, lambda: broadcasts(*loads[peer.name], count))
+
+            found = in_turn(peers, rounds(options), partial(take, 4 if options.short else 10, loads))
+            show(f"Broadcast to {options.receivers:,} receivers over {transport}", "receiver", found)
+            for pair in loads.values():
+                for load in pair:
+                    load.close()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import gc
 import resource
 import select
 import time
+from collections import deque
 
 from .clients import CLIENTS, Client, Polling, WebSocket, frame
 
@@ -104,6 +105,31 @@ class Load:
             self.epoll.unregister(number)
         return done
 
+    def paced(self, message: str, rate: int, seconds: float) -> list[float]:
+        """Send ``rate`` messages a second, the WebSockets in turn, whatever comes back; how many seconds each echo took."""
+        one, clients, times = frame(message), list(self.clients.items()), []
+        under_way: dict[int, deque[float]] = {number: deque() for number, _ in clients}
+        count, sent, waiting, began = int(rate * seconds), 0, 0, time.perf_counter()
+        while sent < count or waiting:
+            now = time.perf_counter()
+            while sent < count and began + sent / rate <= now:
+                number, client = clients[sent % len(clients)]
+                # From when it was due: a load that was held up must not hide it.
+                under_way[number].append(began + sent / rate)
+                client.sock.sendall(one)
+                sent += 1
+                waiting += 1
+            due = began + sent / rate - time.perf_counter() if sent < count else 30
+            for number, _ in self.epoll.poll(max(0.0, due)):
+                answers = self.clients[number].read()
+                waiting -= answers
+                came = time.perf_counter()
+                for _ in range(answers):
+                    times.append(came - under_way[number].popleft())
+            if sent == count and time.perf_counter() > began + seconds + 30:
+                raise TimeoutError(f"{waiting} echoes did not come")
+        return times
+
     # -- waiting ----------------------------------------------------------------------------------------------------
 
     def _poll(self, missing: int, timeout: float = 30) -> list[tuple[int, int]]:
@@ -119,13 +145,6 @@ class Load:
             for number, _ in self._poll(messages):
                 messages -= self.clients[number].read()
         return time.perf_counter() - began
-
-    def settle(self, seconds: float = 0.0) -> None:
-        """Read what has come, and what comes within ``seconds``; pings are answered."""
-        end = time.perf_counter() + seconds
-        while ready := self.epoll.poll(max(0.0, end - time.perf_counter())):
-            for number, _ in ready:
-                self.clients[number].read()
 
     def close(self) -> None:
         """Drop all connections."""

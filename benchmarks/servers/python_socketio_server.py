@@ -1,24 +1,36 @@
-"""The benchmark's server on python-socketio over Tornado. Prints its port."""
+"""The benchmarks' server on python-socketio over Tornado. Prints its port. Its events are those of anywire_server.py."""
 
 import asyncio
+import gc
+from typing import Any
 
 import socketio
 import tornado.httpserver
 import tornado.netutil
 import tornado.web
 
-sio = socketio.AsyncServer(async_mode="tornado")
+sio = socketio.AsyncServer(async_mode="tornado", ping_interval=300)
 
 
 @sio.event
-async def echo(sid: str, text: str) -> None:
-    await sio.emit("echo", text, to=sid)
+async def echo(sid: str, data: Any) -> None:
+    await sio.emit("echo", data, to=sid)
 
 
 @sio.event
-async def blast(sid: str, count: int) -> None:
-    for number in range(count):
-        await sio.emit("news", {"number": number, "text": "x" * 60})
+async def ask(sid: str, data: Any) -> Any:
+    return data
+
+
+@sio.event
+async def news(sid: str, number: int) -> None:
+    await sio.emit("news", {"number": number, "text": "x" * 60})
+
+
+@sio.event
+async def collect(sid: str) -> None:
+    gc.collect()
+    await sio.emit("collected", to=sid)
 
 
 async def main() -> None:
