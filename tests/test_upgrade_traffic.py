@@ -12,6 +12,8 @@ from typing import Any
 import anywire
 import pytest
 import socketio
+from fault_proxy import FaultProxy
+from faults import fault
 from node_tools import run_node
 
 SESSIONS, MESSAGES = 12, 300
@@ -59,8 +61,9 @@ async def talking() -> AsyncIterator[anywire.Server]:
 @pytest.mark.parametrize("client", ["sio1", "sio2", "sio3", "sio4"])
 def test_socket_io_client_loses_doubles_and_reorders_nothing_while_it_moves(client: str, run: Callable[..., Any]) -> None:
     async def main() -> None:
-        async with talking() as sio:
-            url = f"http://127.0.0.1:{sio.port}"
+        # A gateway that takes its time: what is said meanwhile goes by polls.
+        async with talking() as sio, FaultProxy(sio.port, fault("slow-upgrade", 0.05)) as proxy:
+            url = f"http://127.0.0.1:{proxy.port}"
             ends = json.loads(await run_node("upgrade_client.mjs", url, client, str(SESSIONS), str(MESSAGES)))
         for end in ends:
             assert end["end"] is None, end["end"]

@@ -165,10 +165,12 @@ class WebSocket(Transport):
 
     def _held(self, waiting: asyncio.Future[None]) -> None:
         error = waiting.exception() if not waiting.cancelled() else None
-        if isinstance(error, Refused):
+        if error is None and not waiting.cancelled():
+            self._wire.resume()
+        elif isinstance(error, Refused):
             self._fail(error.close_code, str(error), Loss.ERROR)
         else:
-            self._wire.resume()
+            self._fail(1011, "internal error", Loss.ERROR)
 
     def _on_control(self, kind: int, payload: bytes) -> None:
         now = time.monotonic()
