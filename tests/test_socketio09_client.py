@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ import tornado.netutil
 import tornado.web
 from browser_tools import chromium, wait_until
 from conversation import build
+from fault_proxy import FaultProxy
+from faults import fault
 from node_tools import NODE, run_node
 
 CLIENT = NODE / "node_modules/sio09/dist/socket.io.js"
@@ -97,14 +100,13 @@ def browser() -> Iterator[Any]:
 
 
 class Page(tornado.web.RequestHandler):
-    """A page with the client of the time; ``setup`` runs before it connects to ``url``."""
+    """A page with the client of the time, which runs ``script``."""
 
     def get(self) -> None:
-        setup, url = self.get_argument("setup"), self.get_argument("url")
         self.finish(
             "<!doctype html><html><head><meta charset=utf-8><title>0.9</title><link rel=icon href=data:,>"
             "<script src=/client/socket.io.js></script><script src=/pages/conversation09.js></script></head>"
-            f"<body><script>{setup};talk({json.dumps(url)});</script></body></html>"
+            f"<body><script>{self.get_argument('script')}</script></body></html>"
         )
 
 
@@ -136,9 +138,14 @@ async def server_with_pages(**settings: Any) -> AsyncIterator[anywire.Server]:
         yield sio
 
 
+def show(browser: Any, page: int, script: str) -> None:
+    """Open the page on port ``page``."""
+    browser.get(f"http://127.0.0.1:{page}/page?{urlencode({'script': script})}")
+
+
 def visit(browser: Any, page: int, setup: str, url: str) -> dict[str, Any]:
     """Open the page on port ``page`` and wait for the end of its conversation."""
-    browser.get(f"http://127.0.0.1:{page}/page?{urlencode({'setup': setup, 'url': url})}")
+    show(browser, page, f"{setup};talk({json.dumps(url)})")
     try:
         wait_until(lambda: browser.execute_script("return window.done === true"), 25)
     finally:
@@ -180,5 +187,88 @@ def test_the_conversation_in_a_page_of_another_origin(
         async with page_server() as page, server(origins="*" if anyone else [f"http://127.0.0.1:{page}"]) as sio:
             said = await asyncio.to_thread(visit, browser, page, setup, f"http://127.0.0.1:{sio.port}")
         assert said == {"transport": transport, **HEARD}
+
+    run(main())
+
+
+def test_quiet_pages_stay_on_every_transport(browser: Any, run: Callable[..., Any]) -> None:
+    """Scaled down from 25, 20 and 60 seconds: seven times as long as anything that could end them."""
+    names = ["websocket", "xhr-polling", "jsonp-polling", "htmlfile"]
+
+    def look(port: int, sio: anywire.Server) -> Any:
+        show(browser, port, "pretendActiveX();" + "".join(f"watch('{name}', location.origin);" for name in names))
+        wait_until(lambda: browser.execute_script("return Object.keys(window.heard || {}).length === 4"))
+        wait_until(lambda: browser.execute_script("return Object.values(heard).every(function (said) { return said.length > 0; })"))
+        time.sleep(7)
+        sio._loop.call_soon_threadsafe(sio.send, "still here")
+        wait_until(lambda: browser.execute_script("return Object.values(heard).every(function (said) { return said.length > 1; })"))
+        return browser.execute_script("return heard")
+
+    async def main() -> None:
+        timers = {"ping_interval": 0.4, "ping_timeout": 0.4, "polling_duration": 0.3, "close_timeout": 1}
+        async with server_with_pages(**timers) as sio:
+            gone: list[str] = []
+            sio.on("disconnect", lambda sid, reason: gone.append(reason))
+            heard = await asyncio.to_thread(look, sio._ports[1], sio)
+            assert heard == {name: ["connect", "message: still here"] for name in names}
+            assert gone == []
+            await asyncio.to_thread(browser.get, "about:blank")
+
+    run(main())
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize(
+    ("verdict", "said"), [(False, "handshake unauthorized"), ('the "key" is old', 'the "key" is old'), (None, "handshake error")]
+)
+def test_a_page_without_cors_hears_why_it_is_refused_and_may_try_again(
+    verdict: Any, said: str, asynchronous: bool, browser: Any, run: Callable[..., Any]
+) -> None:
+    verdicts = [verdict, True]
+
+    async def decide() -> Any:
+        await asyncio.sleep(0.01)
+        return authorize()
+
+    def authorize() -> Any:
+        now = verdicts.pop(0)
+        if now is None:
+            raise RuntimeError
+        return now
+
+    def look(page: int, url: str) -> Any:
+        show(browser, page, f"io.util.ua.hasCORS = false; var socket = watch('jsonp-polling', '{url}')")
+        wait_until(lambda: browser.execute_script("return ((window.heard || {})['jsonp-polling'] || []).length === 1"))
+        browser.execute_script("socket.socket.connect()")
+        wait_until(lambda: browser.execute_script("return heard['jsonp-polling'].length === 2"))
+        heard = browser.execute_script("return heard['jsonp-polling']")
+        browser.get("about:blank")
+        return heard
+
+    async def main() -> None:
+        authorization = (lambda environ: decide()) if asynchronous else (lambda environ: authorize())
+        async with page_server() as page, server(origins=[f"http://127.0.0.1:{page}"], authorization=authorization) as sio:
+            assert await asyncio.to_thread(look, page, f"http://127.0.0.1:{sio.port}") == ["error: " + said, "connect"]
+
+    run(main())
+
+
+def test_a_page_behind_a_proxy_that_swallows_frames_falls_back_to_polling(browser: Any, run: Callable[..., Any]) -> None:
+    def look(page: int, url: str) -> Any:
+        options = "{'connect timeout': 700, 'force new connection': true}"
+        script = f"io.transports = ['websocket', 'xhr-polling']; var socket = io.connect('{url}', {options}), names = [];"
+        show(browser, page, script + "socket.on('connecting', function (name) { names.push(name); })")
+        wait_until(lambda: browser.execute_script("return window.socket && socket.socket.connected"))
+        browser.execute_script("socket.emit('echo', 'é😀', function (text) { names.push(text); })")
+        wait_until(lambda: browser.execute_script("return names.indexOf('é😀') >= 0"))
+        names = browser.execute_script("return [names, socket.socket.transport.name]")
+        browser.get("about:blank")
+        return names
+
+    async def main() -> None:
+        async with page_server() as page, server(origins=[f"http://127.0.0.1:{page}"]) as sio:
+            async with FaultProxy(sio.port, fault("silent-upgrade", "both")) as proxy:
+                names, name = await asyncio.to_thread(look, page, f"http://127.0.0.1:{proxy.port}")
+            assert names == ["websocket", "xhr-polling", "é😀"] and name == "xhr-polling"
 
     run(main())

@@ -1,4 +1,4 @@
-// The scripted conversation by socket.io-client 0.9 in a page: talk(URL). What was heard ends up in `said`; `done` tells when.
+// socket.io-client 0.9 in a page. talk(URL) is the scripted conversation: what was heard ends up in `said`; `done` tells when.
 var said = {}, done = false;
 
 // The ActiveX object of IE's htmlfile transport, as far as the client uses it: a document of its own.
@@ -12,16 +12,27 @@ function pretendActiveX() {
   };
 }
 
+// Opens a connection over one transport, and notes in heard[name] what happens to it.
+var heard = {};
+function watch(name, url) {
+  io.transports = [name];
+  var socket = io.connect(url, {'force new connection': true}), said = heard[name] = [];
+  ['connect', 'connect_failed', 'disconnect', 'reconnecting', 'error', 'message'].forEach(function (event) {
+    socket.on(event, function (what) { said.push(what === undefined ? event : event + ': ' + what); });
+  });
+  return socket;
+}
+
 function counted(numbers) {
   return numbers.length === 100 && numbers.every(function (number, index) { return number === index; });
 }
 
 function talk(url) {
   var a = io.connect(url), b = io.connect(url, {'force new connection': true});
-  var heard = [], numbers = [], messages = [], chat;
+  var rooms = [], numbers = [], messages = [], chat;
   function each(name, socket) {
     ['room', 'others', 'single'].forEach(function (event) {
-      socket.on(event, function (text) { heard.push([name, event, text].join()); });
+      socket.on(event, function (text) { rooms.push([name, event, text].join()); });
     });
   }
   each('a', a);
@@ -63,7 +74,7 @@ function talk(url) {
     function (next) { b.emit('whoami', function (id) { a.emit('single', id, 'for b', next); }); },
     function (next) { b.emit('echo', next); },
     function (next) { a.emit('echo', next); },
-    function (next) { said.rooms = heard.sort(); chat = a.of('/chat'); chat.once('connect', next); },
+    function (next) { said.rooms = rooms.sort(); chat = a.of('/chat'); chat.once('connect', next); },
     function (next) { chat.emit('where', function (where) { said.namespace = where; next(); }); },
     // Once: the client tells every namespace when the whole connection ends.
     function (next) { chat.once('disconnect', function () { said.kickedFromChat = a.socket.connected; next(); }); chat.emit('kick'); },
