@@ -131,6 +131,9 @@ class Server(Endpoint):
         others, a compiled pattern or a test; handlers of the last three get the namespace's name before the sid.
         """
 
+        if not isinstance(event, str):
+            raise ConfigError(f'on() takes an event\'s name, not {event!r}; write @sio.on("name"), or @sio.event for its own name')
+
         def register(function: Handler) -> Handler:
             self.handlers.add(event, function, "/" if namespace is None else namespace)
             return function

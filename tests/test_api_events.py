@@ -611,6 +611,11 @@ def test_what_cannot_be_a_handler_or_a_namespace_is_refused_with_what_can() -> N
     sio = anywire.Server()
     with pytest.raises(anywire.ConfigError, match="handler of 'x' must be callable, not int"):
         sio.on("x", 5)
+    with pytest.raises(anywire.ConfigError, match=r'write @sio.on\("name"\), or @sio.event'):
+
+        @sio.on
+        def chat(sid: str) -> None: ...
+
     with pytest.raises(anywire.ConfigError, match='did you mean "/chat"'):
         sio.on("x", print, namespace="chat")
     with pytest.raises(anywire.ConfigError, match="takes an instance of"):
