@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import venv
 import zipfile
 from collections.abc import Callable, Iterator
@@ -65,6 +66,24 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def names(wheel: Path) -> list[str]:
     with zipfile.ZipFile(wheel) as archive:
         return sorted(archive.namelist())
+
+
+def test_a_source_distribution_makes_the_same_wheel_and_brings_what_its_tests_need(
+    wheel: Path, names: list[str], tmp_path: Path
+) -> None:
+    script = f"import setuptools.build_meta as build; build.build_sdist({str(tmp_path)!r})"
+    output([sys.executable, "-W", "ignore", "-c", script], wheel.parent / "source")
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        inside = {name.partition("/")[2] for name in opened.getnames()}
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    output([*pip, "--wheel-dir", tmp_path, archive], tmp_path)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as built:
+        assert sorted(built.namelist()) == names
+    wanted = {"Makefile", "ruff.toml", "tests/conftest.py", "tests/http_tools.py", "tests/node/package-lock.json", "js_client/src/client.js"}
+    wanted |= {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+    assert wanted - inside == set()
+    assert [name for name in inside if re.search(r"node_modules|__pycache__|\.git/|\.venv", name)] == []
 
 
 @pytest.fixture(scope="module")
