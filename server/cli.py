@@ -11,6 +11,7 @@ import os
 import signal
 import ssl
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
@@ -136,7 +137,12 @@ def _tell_ineffective(arguments: argparse.Namespace, server: Endpoint) -> None:
     """Say which flags the module overrules by keywords of its own: nobody should believe that they hold."""
     for row in settings_table():
         raw = getattr(arguments, row.name, None) if row.text else None
-        if raw is not None and getattr(Config.build({row.variable: raw}), row.name) != getattr(server.config, row.name):
+        if raw is None:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the server has warned already
+            meant = getattr(Config.build({row.variable: raw}), row.name)
+        if meant != getattr(server.config, row.name):
             print(f"anywire: {row.flag} has no effect: {arguments.target} sets {row.name} itself", file=sys.stderr, flush=True)
 
 

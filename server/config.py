@@ -10,6 +10,7 @@ import difflib
 import inspect
 import ipaddress
 import re
+import sys
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -222,7 +223,7 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
             continue
         row = rows.get(variable)
         if row is None:
-            warnings.warn(_unknown(variable, set(rows), "environment variable"), stacklevel=4)
+            _warn(_unknown(variable, set(rows), "environment variable"))
         elif not row.text:
             raise ConfigError(f"{variable} cannot be said in the environment: {row.name} is a callable; give it to Server() in Python")
         else:
@@ -305,7 +306,7 @@ def _transports(value: Sequence[str] | str) -> tuple[str, ...]:
     names: list[str] = []
     for word in _words("transports", value):
         if word == "flashsocket":
-            warnings.warn("transport flashsocket is ignored: Flash has left every browser; websocket does its work", stacklevel=5)
+            _warn("transport flashsocket is ignored: Flash has left every browser; websocket does its work")
             continue
         if word not in _TRANSPORT_NAMES:
             raise ConfigError(_unknown(word, set(_TRANSPORT_NAMES), "transport"))
@@ -370,3 +371,11 @@ def _unknown(name: str, known: set[str], kind: str = "setting") -> str:
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(sorted(known))
     return f"unknown {kind} {name[:40]!r}; {hint}"
+
+
+def _warn(text: str) -> None:
+    """Warn at the line of the application, however many calls of ours are between."""
+    package, level = __name__.partition(".")[0] + ".", 1
+    while (frame := sys._getframe(level)).f_back is not None and str(frame.f_globals.get("__name__")).startswith(package):
+        level += 1
+    warnings.warn(text, stacklevel=level + 1)

@@ -205,7 +205,12 @@ def test_flashsocket_is_accepted_and_ignored_with_a_warning_that_says_why() -> N
     with pytest.warns(UserWarning, match="flashsocket is ignored: Flash has left every browser; websocket does its work") as warned:
         server = anywire.Server(transports=["websocket", "flashsocket", "xhr-polling"])
     assert server.config.transports == ("websocket", "polling")
-    assert len(warned) == 1
+    assert len(warned) == 1 and warned[0].filename == __file__
+    for make in (Config, Config.build, anywire.EngineServer):
+        with pytest.warns(UserWarning) as others:
+            make(transports=["websocket", "flashsocket"])
+        # The line that says it, not one of ours.
+        assert [warning.filename for warning in others] == [__file__]
     with pytest.warns(UserWarning, match="flashsocket"), pytest.raises(anywire.ConfigError, match="transports is empty"):
         anywire.Server(transports=["flashsocket"])
 

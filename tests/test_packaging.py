@@ -80,7 +80,8 @@ def test_a_source_distribution_makes_the_same_wheel_and_brings_what_its_tests_ne
     output([*pip, "--wheel-dir", tmp_path, archive], tmp_path)
     with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as built:
         assert sorted(built.namelist()) == names
-    wanted = {"Makefile", "ruff.toml", "tests/conftest.py", "tests/http_tools.py", "tests/node/package-lock.json", "js_client/src/client.js"}
+    wanted = {"Makefile", "ruff.toml", "tests/conftest.py", "tests/http_tools.py", "tests/node/package-lock.json"}
+    wanted |= {f"js_client/src/{path.name}" for path in (ROOT / "js_client/src").glob("*.js")}
     wanted |= {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
     assert wanted - inside == set()
     assert [name for name in inside if re.search(r"node_modules|__pycache__|\.git/|\.venv", name)] == []
