@@ -35,6 +35,10 @@ NOOP_INTERVAL = 0.1
 #: Seconds that a closing session may take to hand out what it still holds.
 DRAIN_TIMEOUT = 5.0
 
+#: Seconds after which a stream over which nothing has come is pinged, though no heartbeat is due: its client answers at once, and until
+#: then all that is sent is kept for another carrier.
+PROOF_INTERVAL = 2.0
+
 #: Carriers of one session that its client has left behind; there are four kinds of transport.
 MAX_ABANDONED = 4
 
@@ -167,7 +171,7 @@ class Session(Timed):
         self._unproven = False
         #: Carriers that the client has left behind. They stay open and silent: it would take their end for the session's.
         self._abandoned: list[Transport] | None = None
-        #: Whether no poll has come since the last was due to end.
+        #: Whether no poll has come since the last was due to end; of a stream, whether it is still to be proven by a ping.
         self._grace = False
         #: Whether the peer was told already that this is the end.
         self._parted = False
@@ -621,6 +625,10 @@ class Session(Timed):
             wheel.schedule(self, wheel.now() + config.polling_duration)
             return
         self._heard = False
+        self._grace = self._unproven and config.ping_interval > PROOF_INTERVAL
+        if self._grace:
+            wheel.schedule(self, wheel.now() + PROOF_INTERVAL)
+            return
         delay = config.ping_interval + (config.ping_timeout if self.protocol.pinger == "client" else 0.0)
         wheel.schedule(self, wheel.now() + delay)
 
@@ -631,6 +639,13 @@ class Session(Timed):
             return
         if self.protocol.timed_polls and self.transport is not None and not self.transport.streaming:
             self._end_idle_poll(now)
+            return
+        if self._grace:
+            # Not yet a heartbeat: whoever is behind a proxy that swallows it has longer to find another way.
+            self._grace = False
+            self.env.wheel.schedule(self, now + self.env.config.ping_interval)
+            if self._unproven:
+                self.send(_PING)
             return
         if self.protocol.pinger == "server" and (not self._expecting or self._heard):
             # Whoever has sent anything since the ping is alive, however slowly a large transfer lets its pong through.

@@ -3,63 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import anywire
 import pytest
-from http_tools import UPGRADE, Answer, RawClient, masked, text
-
-OFFER = "websocket,htmlfile,xhr-polling,jsonp-polling"
-
-
-@asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[anywire.Server]:
-    sio = anywire.Server(**settings)
-
-    @sio.event
-    def message(sid: str, data: Any) -> Any:
-        sio.send(f"echo:{data}", to=sid)
-        return "got", data
-
-    @sio.event
-    def ev(sid: str, *args: Any) -> Any:
-        return "A", {"b": args[1]}
-
-    await sio.start()
-    sio.listen(0, "127.0.0.1")
-    try:
-        yield sio
-    finally:
-        await sio.shutdown(0)
-
-
-async def handshake(client: RawClient) -> str:
-    answer = await client.request("GET", "/socket.io/1/?t=1")
-    assert answer.status == 200, answer
-    return answer.text.split(":")[0]
-
-
-async def poller(client: RawClient) -> str:
-    """A session on xhr-polling that has heard ``1::``; its target."""
-    target = f"/socket.io/1/xhr-polling/{await handshake(client)}?t=2"
-    assert (await client.request("GET", target)).text == "1::"
-    return target
-
-
-async def websocket(client: RawClient) -> str:
-    """A session on a WebSocket that has heard ``1::``; its id."""
-    sid = await handshake(client)
-    assert (await client.upgrade(f"/socket.io/1/websocket/{sid}")).status == 101
-    assert await client.frame() == (0x81, b"1::")
-    return sid
-
-
-def get(client: RawClient, target: str) -> asyncio.Task[Answer]:
-    return asyncio.ensure_future(client.request("GET", target))
-
+from http_tools import UPGRADE, RawClient, masked, text
+from socketio09_tools import OFFER, get, handshake, poller, serving, websocket
 
 # -- the handshake ----------------------------------------------------------------------------------------------------
 
@@ -843,6 +795,13 @@ def test_our_client_is_served_at_every_url_that_pages_of_the_time_ask_for(run: C
                 assert answer.body == full and answer.headers["content-type"].startswith("application/javascript"), name
                 answer = await client.request("GET", f"/socket.io/{name}.min.js")
                 assert answer.body == small, name
+                # Their servers let versioned files be kept for ten years; ours changes under the same name, and is asked for again.
+                assert answer.headers["cache-control"] == "public, max-age=0, must-revalidate"
+                condition = f"If-None-Match: {answer.headers['etag']}\r\n"
+                again = await client.request("GET", f"/socket.io/{name}.min.js", headers=condition)
+                assert (again.status, again.body) == (304, b"")
+            zipped = await client.request("GET", "/socket.io/socket.io.v0.9.16.js", headers="Accept-Encoding: gzip\r\n")
+            assert gzip.decompress(zipped.body) == full and zipped.headers["vary"] == "Accept-Encoding"
             head = await client.request("HEAD", "/socket.io/socket.io.v0.9.16.js")
             assert (head.status, head.headers["content-length"]) == (200, str(len(full)))
             for name in ("socket.io+nope.js", "socket.io.v../../setup.js", "socket.io.vx.js", "xsocket.io.js", "%2e%2e/setup.cfg"):

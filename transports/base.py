@@ -99,7 +99,8 @@ class HttpProfile:
     the older with ``empty_body`` and keeps the newer; at ``"close"`` the older is answered with ``overlap_body``.
     ``lost_poll_closes``: whether a parked poll that the client
     drops ends the session at once (Engine.IO) or only frees the carrier (Socket.IO 0.9, whose servers ignored it).
-    ``headers`` go with every answer to a poll or POST.
+    ``headers`` go with every answer to a poll or POST. ``refuses_late``: whether a POST whose session has ended while it was read
+    is refused; otherwise the next poll tells.
     """
 
     ok_body: bytes = b"ok"
@@ -114,6 +115,7 @@ class HttpProfile:
     empty_body: bytes = b""
     lost_poll_closes: bool = True
     headers: tuple[tuple[str, str], ...] = ()
+    refuses_late: bool = True
 
 
 @dataclass(frozen=True, slots=True)

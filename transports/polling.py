@@ -52,7 +52,7 @@ class PostingTransport(Transport):
     def _on_body(self, exchange: Exchange, body: bytes) -> None:
         self._reading = False
         exchange.on_close = None
-        if self._closed:
+        if self._closed and self._options.profile.refuses_late:
             # Its session has ended or moved while it was read: nobody hears it, so that it must not be said to be taken.
             exchange.respond(400, _BAD_REQUEST, "application/json")
             return

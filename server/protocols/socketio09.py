@@ -17,7 +17,7 @@ from ...transports.framing import script_string
 from ..errors import HandshakeCode, HandshakeRefused
 from ..events import Close, Event, Packet
 from .base import Decoder, Limits, Located, Protocol
-from .engineio4 import MAX_SID, read_query
+from .engineio import MAX_SID, read_query
 from .packet09 import BinaryPolicy, PacketDecoder09, encode_packet, encode_payload, quick_event
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ _PROFILE = HttpProfile(
     empty_body=b"8::",
     lost_poll_closes=False,
     headers=(("X-XSS-Protection", "0"),),
+    # The client takes anything but 200 for the network's fault and comes back, also when it was to be gone.
+    refuses_late=False,
 )
 
 
