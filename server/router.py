@@ -17,7 +17,7 @@ from .hub import Hub
 from .origins import OriginPolicy
 from .protocols.base import Located, Protocol
 from .protocols.registry import locate
-from .session import Session, SessionEnv
+from .session import Session, SessionEnv, SessionState
 from .static import StaticFiles
 from .tasks import Runner
 
@@ -237,6 +237,9 @@ class RequestRouter:
 
     def _continue(self, exchange: Exchange, protocol: Protocol, located: Located, sid: str) -> None:
         session = self._hub.sessions.get(sid)
+        if session is not None:
+            session.expire()
+            session = session if session.state is not SessionState.CLOSED else None
         if located.leaves:
             if session is not None and session.protocol is protocol:
                 session.close(CloseReason.CLIENT)
@@ -258,9 +261,17 @@ class RequestRouter:
         elif self._config.allow_upgrades and located.transport in protocol.upgrades and session.can_upgrade:
             carrier = self._transports[located.transport].open(exchange, session, self._options_for(protocol))
             session.try_upgrade(carrier, located.binary)
+        elif self._config.allow_upgrades and located.transport in protocol.upgrades and exchange.method == "GET":
+            # A socket too many. As Node's engine.io answers it: opened and closed, which is no error to those who try it.
+            self._end(exchange, protocol, located)
         else:
             raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
 
+    def _end(self, exchange: Exchange, protocol: Protocol, located: Located, last: str = "") -> None:
+        """Open a carrier that nobody listens to, say ``last`` on it, and close it."""
+        transport = self._transports[located.transport].open(exchange, _NOBODY, self._options_for(protocol))
+        self._env().lingering.add(transport)
+        transport.close(wrap(transport.framing, last) if last else b"")
 
     def _carry(self, exchange: Exchange, protocol: Protocol, located: Located, session: Session) -> None:
         """A request of a session whose client says in each URL which transport it uses now."""
@@ -280,9 +291,7 @@ class RequestRouter:
         if message is None:
             raise HandshakeRefused(HandshakeCode.UNKNOWN_SID)
         if exchange.method == "GET":
-            transport = self._transports[located.transport].open(exchange, _NOBODY, self._options_for(protocol))
-            self._env().lingering.add(transport)
-            transport.close(wrap(transport.framing, message))
+            self._end(exchange, protocol, located, message)
         else:
             # The next poll tells it. The body is read because a connection is closed with an unread one.
             profile = protocol.profile

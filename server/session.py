@@ -21,7 +21,7 @@ from .events import Close, Event, Message, Noop, Open, Packet, Ping, Pong, Recei
 from .outbox import Outbox
 from .outgoing import Encoding, Outgoing, encoding_of
 from .protocols.base import Decoder, Limits, Protocol
-from .timers import Alarm, Timed, Wheel
+from .timers import COARSE, TICK, Alarm, Timed, Wheel
 
 if TYPE_CHECKING:
     from .handshake import Handshake
@@ -631,6 +631,17 @@ class Session(Timed):
             return
         delay = config.ping_interval + (config.ping_timeout if self.protocol.pinger == "client" else 0.0)
         wheel.schedule(self, wheel.now() + delay)
+
+    def expire(self) -> None:
+        """Do what falls due in this tick of the wheel at once: a request that comes after the deadline is late, if only by a millisecond.
+
+        After more than a tick the loop was held up, and what the peer sent in time may wait behind this request.
+        """
+        now = self.env.wheel.now()
+        if self.due <= now <= self.due + COARSE * TICK:
+            due = self.due
+            self.env.wheel.discard(self)
+            self.on_deadline(due)
 
     def on_deadline(self, now: float) -> None:
         """The heartbeat's deadline: time to ping, or the answer is overdue."""

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
-__all__ = ["Alarm", "Clock", "Timed", "Wheel"]
+__all__ = ["COARSE", "TICK", "Alarm", "Clock", "Timed", "Wheel"]
 
 log = logging.getLogger("anywire.timers")
 
@@ -42,7 +42,11 @@ class Timed:
         self._tick = 0
 
     def on_deadline(self, now: float) -> None:
-        """The deadline has passed; set a new one with ``Wheel.schedule`` to be called again."""
+        """The deadline has passed; set a new one with ``Wheel.schedule`` to be called again.
+
+        ``now`` is when it was due, so that the next one does not drift, or the present time when the loop was held up for longer than
+        the wheel is coarse.
+        """
         raise NotImplementedError
 
 
@@ -148,9 +152,9 @@ class Wheel:
         if item.due > now + TICK / 2:
             self._insert(item, _tick_of(item.due, now))
             return
-        item.due = math.inf
+        due, item.due = item.due, math.inf
         try:
-            item.on_deadline(now)
+            item.on_deadline(due if now - due <= COARSE * TICK else now)
         except Exception:
             log.exception("! a deadline failed")
 

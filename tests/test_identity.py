@@ -125,12 +125,13 @@ def test_an_id_of_one_transport_is_a_bad_request_on_another(transport: str, othe
 
 
 @pytest.mark.parametrize("transport", ["websocket", "htmlfile"])
-def test_a_stream_is_not_upgraded_and_a_second_socket_is_refused_before_the_101(transport: str, run: Callable[..., Any]) -> None:
+def test_a_stream_is_not_upgraded_and_a_second_socket_is_closed_unheard(transport: str, run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with serving() as sio, Peer(sio.port, transport) as peer, RawClient(sio.port) as second:
             await peer.connect()
-            answer = await second.upgrade(f"{BASE}websocket&sid={peer.sid}")
-            assert (answer.status, answer.text) == (400, "Bad request")
+            assert (await second.upgrade(f"{BASE}websocket&sid={peer.sid}")).status == 101
+            second.send(text('42["echo","stolen"]'))
+            assert (await second.frame())[0] == 0x88
             await peer.send('42["echo","mine"]')
             assert await peer.receive() == '42["echoed","mine"]'
 
@@ -147,7 +148,9 @@ def test_an_upgraded_session_takes_no_second_socket_and_no_poll(run: Callable[..
             socket.send(text("5"))
             socket.send(text('42["echo","over"]'))
             assert await socket.frame() == (0x81, b'42["echoed","over"]')
-            assert (await second.upgrade(f"{BASE}websocket&sid={peer.sid}")).status == 400
+            assert (await second.upgrade(f"{BASE}websocket&sid={peer.sid}")).status == 101
+            second.send(text("2probe") + text("5") + text('42["echo","stolen"]'))
+            assert (await second.frame())[0] == 0x88
             for method in ("GET", "POST"):
                 assert await refused(sio.port, method, peer.target, b'42["echo"]' if method == "POST" else b"") == (400, BAD_REQUEST)
             socket.send(text('42["echo","still"]'))

@@ -34,6 +34,15 @@ def test_short_times_are_kept_to_20_ms() -> None:
     assert world.ends == [CloseReason.PING_TIMEOUT]
 
 
+def test_a_request_in_the_tick_after_the_deadline_is_late_and_one_after_a_longer_standstill_is_not() -> None:
+    for late, ends in ((-0.001, []), (0.0, [CloseReason.PING_TIMEOUT]), (0.05, [CloseReason.PING_TIMEOUT]), (0.5, [])):
+        world = World(FakeStream, BareEngineIO3, ping_interval=0.3, ping_timeout=0.2)
+        # The loop's timers have not run yet.
+        world.clock.now += 0.5 + late
+        world.session.expire()
+        assert world.ends == ends, late
+
+
 def test_who_sends_something_is_alive_though_its_ping_is_held_up_but_only_once_more() -> None:
     world = World(FakeStream, BareEngineIO3, ping_interval=25.0, ping_timeout=20.0)
     world.clock.advance(40)
@@ -65,6 +74,7 @@ def test_a_poller_pings_by_post_and_reads_the_answer_with_its_next_poll() -> Non
     world.poll(None)
     world.hear("1:2")
     assert world.carrier.sent[-1] == b"1:3"
+    world.session.on_taken(world.carrier, True)
     assert world.poll() is None
     world.hear("6:2probe")
     assert world.carrier.sent[-1] == b"6:3probe"

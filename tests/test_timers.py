@@ -127,3 +127,15 @@ def test_on_a_real_loop_a_short_deadline_is_exact_to_20_ms() -> None:
     # The lower bound is exact; the upper one leaves room for a machine that is busy with other tests.
     best = min(asyncio.run(run()) for _ in range(3))
     assert best + 0.005 >= 0.3 and best < 0.32
+
+
+def test_what_is_due_is_told_its_time_and_after_a_standstill_the_present() -> None:
+    clock = FakeClock()
+    wheel, near, held = Wheel(clock), Recorder(), Recorder()
+    wheel.schedule(near, clock.now + 0.3042)
+    clock.advance(0.4)
+    assert [round(time, 4) for time in near.fired] == [1000.3042]
+    wheel.schedule(held, clock.now + 0.3)
+    clock.now += 2
+    clock.advance(0)
+    assert held.fired == [1002.4]

@@ -486,6 +486,22 @@ def test_silence_ends_the_session_after_interval_and_timeout(run: Callable[..., 
     run(main())
 
 
+def test_after_interval_and_timeout_there_is_no_slack(run: Callable[..., Any]) -> None:
+    """As the public suites of Engine.IO 3 and 4 ask, which wait to the millisecond."""
+
+    async def late(port: int) -> None:
+        async with RawClient(port) as client:
+            target = await connect_polling(client)
+            await asyncio.sleep(0.2)
+            assert (await client.request("POST", target, b"1:2")).status == 400
+
+    async def main() -> None:
+        async with serving(ping_interval=0.1, ping_timeout=0.1) as sio:
+            await asyncio.gather(*(late(sio.port) for _ in range(20)))
+
+    run(main())
+
+
 def test_an_upgrade_moves_the_session_without_losing_or_doubling_a_message(run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with serving() as sio, RawClient(sio.port) as polls, RawClient(sio.port) as socket:
@@ -567,7 +583,11 @@ def test_who_knows_the_id_of_a_session_on_a_websocket_can_do_nothing_with_it(run
                 target = f"{BASE}{transport}&sid={sid}"
                 async with RawClient(sio.port) as other:
                     assert (await other.request("GET", target)).status == 400
-                    assert (await other.upgrade(target)).status == 400
+                    answer = await other.upgrade(target)
+                    assert answer.status == (101 if transport == "websocket" else 400)
+                    if transport == "websocket":
+                        other.send(text('42["echo","forged"]'))
+                        assert (await other.frame())[0] == 0x88
                 async with RawClient(sio.port) as other:
                     assert (await other.request("POST", target, counted('42["echo","forged"]'))).status == 400
             client.send(text('42["echo","mine"]'))

@@ -42,7 +42,6 @@ class _EngineIO3(EngineIO):
     own_units = True
     # engine.io-client 1.x and 3.x, lib/transports/polling-xhr.js: withCredentials is true, in 1.x always.
     credentials = True
-    public_ids = True
     _decoder: ClassVar[type[_EngineDecoder]]
 
     def __init__(self, double_utf8: bool = True) -> None:
@@ -232,6 +231,7 @@ class EngineIO3(_EngineIO3):
 
     name = "socketio4"
     auto_connect = True
+    public_ids = True
     _decoder = _SocketDecoder
 
     def _encode_message(self, packet: Packet, binary: bool) -> tuple[str | bytes, ...]:
