@@ -12,38 +12,49 @@ const here = dirname(fileURLToPath(import.meta.url));
 const { version } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
 const banner = `/*! anywire ${version} | MIT */`;
 
+/** The program: a script that defines `io` and `anywire`, or a CommonJS module. */
 export function joined() {
   const parts = SOURCES.map((name) => `// ---- ${name}\n\n${readFileSync(join(here, 'src', name), 'utf8')}`);
   return `${banner}\n(function (global) {\n\n${parts.join('\n')}
 })(typeof self == 'object' ? self : global);\n`;
 }
 
+/** The same program for bundlers and <script type="module">: it finds a CommonJS module to be, and that is handed on. */
+export function asModule(code) {
+  return `${banner}\nconst module = { exports: {} };\n${code.replace(`${banner}\n`, '').replace(': global);', ': globalThis);')}
+const io = module.exports;
+const { connect, Manager, Socket, protocol } = io;
+export { io as default, io, connect, Manager, Socket, protocol };\n`;
+}
+
+/** {code, map}. The server names the map in a header: a comment in the file would be half a per cent of it. */
 export async function minified(code) {
-  const result = await minify(code, {
+  const result = await minify({ 'anywire.js': code }, {
     ie8: true,
     ecma: 5,
     compress: { passes: 3, pure_getters: true, properties: false, reduce_funcs: false, unsafe_comps: true },
     // Names of properties that no other program reads.
     mangle: { properties: { regex: PRIVATE, reserved: ['_placeholder'] } },
     format: { ascii_only: true },
+    sourceMap: { filename: 'anywire.min.js', includeSources: true },
   });
-  return `${result.code}\n`;
+  return { code: `${result.code}\n`, map: `${result.map}\n` };
 }
 
 export const gzipSize = (code) => gzipSync(Buffer.from(code), { level: 9 }).length;
 
 async function main(checkOnly) {
-  const source = joined();
-  const outputs = { 'anywire.js': source, 'anywire.min.js': await minified(source) };
-  const faults = Object.entries(outputs).flatMap(([name, code]) => es3Faults(code).map((fault) => `${name}:${fault}`));
-  const size = gzipSize(outputs['anywire.min.js']);
+  const source = joined(), { code, map } = await minified(source);
+  const outputs = { 'anywire.js': source, 'anywire.min.js': code, 'anywire.min.js.map': map, 'anywire.esm.js': asModule(source) };
+  const faults = ['anywire.js', 'anywire.min.js'].flatMap((name) => es3Faults(outputs[name]).map((fault) => `${name}:${fault}`));
+  const size = gzipSize(code);
   if (size > MAX_GZIP_BYTES) faults.push(`anywire.min.js is ${size} bytes under gzip -9, more than ${MAX_GZIP_BYTES}`);
   if (!checkOnly) mkdirSync(join(here, 'dist'), { recursive: true });
-  for (const [name, code] of Object.entries(outputs)) {
+  for (const [name, text] of Object.entries(outputs)) {
     const path = join(here, 'dist', name);
-    if (!checkOnly) writeFileSync(path, code);
-    else if (readFileSync(path, 'utf8') !== code) faults.push(`dist/${name} is not what src/ makes: npm run build`);
-    console.log(`dist/${name}: ${Buffer.byteLength(code)} bytes, ${gzipSize(code)} under gzip -9`);
+    if (!checkOnly) writeFileSync(path, text);
+    else if (readFileSync(path, 'utf8') !== text) faults.push(`dist/${name} is not what src/ makes: npm run build`);
+    console.log(`dist/${name}: ${Buffer.byteLength(text)} bytes, ${gzipSize(text)} under gzip -9`);
   }
   for (const fault of faults) console.error(fault);
   process.exitCode = faults.length ? 1 : 0;

@@ -51,10 +51,6 @@ function guarded(fn, self, args) {
   }
 }
 
-function callAll(functions, self, args) {
-  for (var i = 0; i < functions.length; i++) { guarded(functions[i], self, args); }
-}
-
 /** Makes self an emitter. The names of component-emitter and of 0.9's EventEmitter mean the same. */
 function emitter(self) {
   var all = {};  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless)
@@ -89,7 +85,8 @@ function emitter(self) {
 
   /** Calls the listeners that are there now, in order. 0.9's name; `emit` of a Socket sends to the server. */
   self.$emit = function (name) {
-    callAll(self.listeners(name), self, slice(arguments, 1));
+    var list = self.listeners(name), i;
+    for (i = 0; i < list.length; i++) { guarded(list[i], self, slice(arguments, 1)); }
   };
   return self;
 }
@@ -166,7 +163,7 @@ function isBinary(value) {
 
 /** 'b' + base64 of an ArrayBuffer or a view of one: binary on a carrier of text (engine.io-protocol, "HTTP long-polling"). */
 function binaryToText(value) {
-  var bytes = value.buffer ? new global.Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new global.Uint8Array(value),
+  var bytes = new global.Uint8Array(value.buffer || value, value.byteOffset || 0, value.byteLength),
     text = '', i;
   for (i = 0; i < bytes.length; i++) { text += String.fromCharCode(bytes[i]); }
   return 'b' + global.btoa(text);
@@ -255,7 +252,8 @@ function packetReader() {
  * Page furniture of the transports that have to use it: scripts, hidden iframes, forms.
  */
 
-var doc = global.document, nav = global.navigator || {}, formCount = 0;
+var doc = global.document, nav = global.navigator || {},
+  count = 0;  // of what has to be unique in this page
 
 function listen(target, name, listener) {
   if (target.addEventListener) {
@@ -317,7 +315,7 @@ function addHidden(page, html, ready) {
  * A form would turn a newline into CR LF, so it takes backslash n for one, and our backslash n (JSON has no newline) goes with two.
  */
 function postForm(url, text, done) {
-  var name = 'anywire' + formCount++, form, frame,
+  var name = 'anywire' + count++, form, frame,
     part = addHidden(doc, '<form method=POST accept-charset=utf-8 target=' + name + '><textarea name=d></textarea></form><iframe name=' +
       name + '></iframe>', function (part) {
       form = part.firstChild;
@@ -612,7 +610,7 @@ function jsonp(route) {
 // ---- transports/htmlfile.js
 
 /*
- * htmlfile: a hidden iframe whose document never ends; each script in it calls parent.anywire_htmlfile[i]("packet").
+ * htmlfile: a hidden iframe whose document never ends; each script in it calls parent.anywire_htmlfile[i]("packet"), and is removed.
  * In old Internet Explorer the iframe lives in an ActiveX document, so that it neither clicks nor shows a page that loads.
  * Needs the page's own origin. Sends by POST, as polling does.
  */
@@ -622,10 +620,16 @@ function htmlfile(route) {
   return httpTransport(route, function (done, transport) {
     var frame, page, heard, clear = nodeGet(route, 'i', 'anywire_htmlfile', function (packet) {
       heard = true;
-      tidy(frame);
       transport._hear(packet);
     }, function () {
-      page = activeDocument();
+      try {
+        // Its frames find our callbacks in their parent.
+        page = new global.ActiveXObject('htmlfile');
+        page.open();
+        page.write('<html></html>');
+        page.close();
+        page.parentWindow.anywire_htmlfile = global.anywire_htmlfile;
+      } catch (ignore) { /* every other browser */ }
       return addHidden(page || doc, '<iframe></iframe>', function (part) {
         frame = part.firstChild;
         frame.src = route._url();
@@ -644,27 +648,6 @@ function htmlfile(route) {
       }
     };
   }, postByXhr(route));
-}
-
-/** An ActiveX document whose frames find our callbacks in their parent; undefined elsewhere. */
-function activeDocument() {
-  var page;
-  try {
-    page = new global.ActiveXObject('htmlfile');
-    page.open();
-    page.write('<html></html>');
-    page.close();
-    page.parentWindow.anywire_htmlfile = global.anywire_htmlfile;
-  } catch (ignore) { /* every other browser */ }
-  return page;
-}
-
-/** Takes the script that just ran out of the endless document, which would grow for hours. */
-function tidy(frame) {
-  try {
-    var scripts = frame.contentWindow.document.getElementsByTagName('script');
-    if (scripts.length > 1) { discard(scripts[scripts.length - 1]); }
-  } catch (ignore) { /* no access: it grows */ }
 }
 
 // ---- transports/registry.js
@@ -705,11 +688,8 @@ var OPENING = 0, OPEN = 1, UPGRADING = 2, CLOSED = 3,
   // state -> the states that may follow. What is not in here does not happen, so late callbacks need no flags of their own.
   // In UPGRADING the old transport is being emptied and nothing is written.
   MOVES = [/[13]/, /[23]/, /[13]/, /^$/],
-  // Milliseconds until a probe that got no answer is given up (engine.io's upgradeTimeout).
-  UPGRADE_TIMEOUT = 10000,
   // Milliseconds beyond the server's own patience, for what is already here.
-  LATE = 1000,
-  requestCount = 0;
+  LATE = 1000;
 
 /** From a transport's round trip, how long to wait for it before another one is tried beside it; both in milliseconds. */
 function headStart(ms) {
@@ -728,7 +708,8 @@ function connect(target, opts, names, delay, upgrade) {
     doubted = [],  // those that a transport has, until it is proven; then undefined
     tried = [],    // transports that may still bring the handshake
     errors = [],   // the others, each 'name: why it failed'
-    hedge, heart, patience, maxPayload, reading, stopProbe, mayUpgrade,
+    server,        // its handshake
+    hedge, heart, reading, stopProbe, mayUpgrade,
     self = emitter({
       /** Sends a message: a string, an ArrayBuffer, a typed array or a Blob. */
       send: function (message) {
@@ -764,26 +745,25 @@ function connect(target, opts, names, delay, upgrade) {
 
   /** direction: '<' in, '>' out (data is a packet), '=' a transport starts or carries, '!' it ends. */
   function trace(transport, direction, data) {
-    if (opts.debug) {
-      guarded(opts.debug.call ? opts.debug : (global.console || opts).log, global.console, [direction, transport.name, data]);
-    }
+    if (opts.debug) { guarded(opts.debug, opts, [direction, transport.name, data]); }
   }
 
   /** What a transport may know: where to go, and as which session: a new one, as long as it is not sure that the present one has a way. */
   function newRoute(name) {
-    return extend({
+    return {
       _opts: opts,
+      _cross: target._cross,
       _params: { EIO: 4, transport: name, sid: doubted ? undefined : self.id },
 
       /** The URL of the next request; `t` keeps caches out. */
       _url: function () {
-        var url = target._origin + opts.path + '?t=' + now().toString(36) + requestCount++ + target._query;
+        var url = target._origin + opts.path + '?t=' + now().toString(36) + count++ + target._query;
         each(extend(extend({}, opts.query), this._params), function (key, value) {
           if (value !== undefined) { url += '&' + encodeURIComponent(key) + '=' + encodeURIComponent(value); }
         });
         return url;
       }
-    }, target);
+    };
   }
 
   /** A transport of that name on its way to the server, or nothing if it cannot work here. */
@@ -827,11 +807,11 @@ function connect(target, opts, names, delay, upgrade) {
     while (!transport && names.length) { transport = start(names.shift()); }
     if (transport) {
       tried.push(transport);
-      transport.onclose = function (event) { fail(transport, reasonOf(event)); };
+      watch(transport);
       hear(transport, function (packet) {
         var handshake;
         try {
-          handshake = /^0\{/.test(packet) && json.parse(packet.slice(1));
+          handshake = json.parse(packet.slice(1));
         } catch (ignore) { /* e.g. the log-in page of a hotel */ }
         if (handshake && handshake.sid) {
           opened(transport, handshake);
@@ -847,8 +827,16 @@ function connect(target, opts, names, delay, upgrade) {
     }
   }
 
-  function reasonOf(event) {
-    return event.reason || 'closed ' + event.code;
+  /** Waits for a transport's end. */
+  function watch(transport) {
+    transport.onclose = function (event) {
+      var why = event.reason || 'closed ' + event.code;
+      if (doubted) {
+        fail(transport, why);
+      } else {
+        self.close(event.code ? 'transport close' : 'transport error', why);
+      }
+    };
   }
 
   /** A transport has failed before it was proven. */
@@ -865,10 +853,9 @@ function connect(target, opts, names, delay, upgrade) {
     var overtaken = self.transport;
     tried = without(tried, transport);
     silenceAll();
-    self.id = handshake.sid;
-    patience = handshake.pingInterval + handshake.pingTimeout;
-    maxPayload = handshake.maxPayload;
-    mayUpgrade = upgrade && transport._pause && /websocket/.test(handshake.upgrades);
+    server = handshake;
+    self.id = server.sid;
+    mayUpgrade = upgrade && transport._pause && /websocket/.test(server.upgrades);
     buffer = doubted.concat(buffer);
     doubted = [];
     delay = headStart(now() - transport._began);
@@ -887,16 +874,9 @@ function connect(target, opts, names, delay, upgrade) {
   function carry(transport) {
     self.transport = transport;
     transport._route._params.sid = self.id;
-    transport._route._maxPayload = maxPayload;
+    transport._route._maxPayload = server.maxPayload;
     hear(transport, receive);
     transport.onopen = prove;
-    transport.onclose = function (event) {
-      if (doubted) {
-        fail(transport, reasonOf(event));
-      } else {
-        self.close(event.code ? 'transport close' : 'transport error', reasonOf(event));
-      }
-    };
     trace(transport, '=', 'carries');
   }
 
@@ -938,7 +918,7 @@ function connect(target, opts, names, delay, upgrade) {
     heart = setTimeout(function () {
       // After sleep the timers come first, and what the network has brought meanwhile after them.
       heart = setTimeout(function () { self.close('ping timeout'); }, LATE);
-    }, patience);
+    }, server.pingInterval + server.pingTimeout);
   }
 
   function write(packet) {
@@ -973,28 +953,23 @@ function connect(target, opts, names, delay, upgrade) {
    * ways; the old transport is emptied; 5 tells the server. Until the 3probe the old one goes on as if nothing had been.
    */
   function probe() {
-    var old = self.transport, fresh = start('websocket'), limit;
-
-    function stop() {
-      clearTimeout(limit);
-      stopProbe = 0;
-    }
+    var old = self.transport, fresh = start('websocket');
 
     if (!fresh) { return; }
     stopProbe = fresh.onclose = function () {
-      stop();
+      stopProbe = 0;
       trace(fresh, '!', 'no upgrade');
       silence(fresh);
       if (state == UPGRADING) { self.close('transport error'); }
     };
-    limit = setTimeout(stopProbe, UPGRADE_TIMEOUT);
     fresh.onopen = function () { give(fresh, '2probe'); };
     hear(fresh, function (packet) {
       var ms = now() - fresh._began;
       if (packet != '3probe' || !move(UPGRADING)) { return stopProbe(); }
       old._pause(function () {
-        stop();
+        stopProbe = 0;
         carry(fresh);
+        watch(fresh);
         give(fresh, '5');
         old._route._params.sid = undefined;  // its end is not the session's
         silence(old);
@@ -1035,7 +1010,6 @@ function connect(target, opts, names, delay, upgrade) {
 
 var DEFAULTS = {
     path: '/socket.io/',
-    transports: ['websocket', 'polling', 'htmlfile', 'jsonp'],
     upgrade: true,
     fallbackDelay: 300,
     remember: true,
@@ -1049,6 +1023,7 @@ var DEFAULTS = {
   },
   // What Socket.IO 0.9 called the options.
   OLD_NAMES = {
+    host: 'hostname',
     resource: 'path',
     'connect timeout': 'timeout',
     'auto connect': 'autoConnect',
@@ -1060,7 +1035,7 @@ var DEFAULTS = {
   },
   // A transport that three times in a row died within two minutes (in milliseconds) is tried last.
   SHORT_LIFE = 120000, MOST_DEATHS = 3,
-  hearers = [],  // functions that are told what happens to the page
+  pages = emitter({}),  // its event x says what happens to the page
   leaving;       // whether the page is on its way out
 
 /** The options under their names of today, over the defaults. */
@@ -1070,7 +1045,7 @@ function withDefaults(options) {
     if (opts[old] !== undefined) { opts[name] = opts[old]; }
   });
   // xhr-polling, jsonp-polling
-  opts.transports = opts.transports.join().replace(/xhr-|-polling/g, '').split(',');
+  opts.transports = (opts.transports || io.transports).join().replace(/xhr-|-polling/g, '').split(',');
   opts.path = ('/' + opts.path + '/').replace(/\/+/g, '/');
   return opts;
 }
@@ -1078,12 +1053,13 @@ function withDefaults(options) {
 /** Tells all managers what happens to the page. */
 function onPage(event) {
   leaving = /hide|unload/.test(event.type);
-  callAll(hearers, 0, [event.type]);
+  pages.$emit('x', event.type);
 }
 
 listen(global, 'online', onPage);
 listen(global, 'offline', onPage);
 listen(global, 'pageshow', onPage);
+listen(doc || global, 'visibilitychange', onPage);  // a tab that slept is looked at
 // A listener of unload would keep a page out of the cache that its "back" button reads.
 listen(global, 'onpagehide' in global ? 'pagehide' : 'unload', onPage);
 
@@ -1097,21 +1073,22 @@ function Manager(url, options) {
 
   if (url && !url.charAt) { return new Manager('', url); }
   self.opts = opts = withDefaults(options);
-  target = parseTarget(url);
+  target = parseTarget(url, opts);
   if (typeof opts.query == 'string') {
     target._query += '&' + opts.query;
     opts.query = {};
   }
   key = ('anywire' + target._origin + opts.path).replace(/\W+/g, '_');
   works = opts.remember && recall(key) || [];  // [name, milliseconds] of the transport that worked the last time
+  self.options = opts;
   self.nsps = {};
   self.connected = false;
 
   /** Whether the connection is to be there, and so the page to be listened to. */
   function want(yes) {
     wanted = yes;
-    hearers = without(hearers, hear);
-    if (yes) { hearers.push(hear); }
+    pages.off('x', hear);
+    if (yes) { pages.on('x', hear); }
   }
 
   /** Opens the connection unless it is open or about to be; done(error) when that is decided. */
@@ -1127,6 +1104,8 @@ function Manager(url, options) {
     engine.onopen = function () {
       began = now();
       self.connected = true;
+      self.transport = engine.transport;  // these are 0.9's
+      self.sessionid = engine.id;
       self.$emit('open');
       tell(function (socket) { socket._join(); });
       if (done) { done(); }
@@ -1153,7 +1132,7 @@ function Manager(url, options) {
       var opened = self.connected;
       self.connected = busy = false;
       if (opened) {
-        count(reason);
+        tally(reason);
         self.$emit('close', reason, error);
       } else {
         works = [];
@@ -1180,8 +1159,13 @@ function Manager(url, options) {
     });
   }
 
+  /** An event that sockets had before Socket.IO 3. */
+  function tellOld(name, a, b) {
+    tell(function (socket) { socket.$emit(name, a, b); });
+  }
+
   /** Takes note of a transport's death: one that keeps dying is tried last from now on, and not upgraded to. */
-  function count(reason) {
+  function tally(reason) {
     deaths = /^[tp]/.test(reason) && now() - began < SHORT_LIFE ? deaths + 1 : 0;
     if (deaths >= MOST_DEATHS) {
       shy = works[0];
@@ -1198,7 +1182,7 @@ function Manager(url, options) {
 
   /** Whether attempts are of no use before the page hears otherwise. This machine itself is there without a network, too. */
   function isOffline() {
-    return leaving || nav.onLine === false && !/\/\/(localhost|127\.)/.test(target._origin);
+    return leaving || nav.onLine === false && !/\/\/(localhost|127)/.test(target._origin);
   }
 
   /** Waits for the next attempt, which is `soon` if there is a reason to hope, and a server that restarts is none. */
@@ -1207,9 +1191,11 @@ function Manager(url, options) {
     if (attempts >= opts.reconnectionAttempts) {
       attempts = 0;
       self.$emit('reconnect_failed');
+      tellOld('reconnect_failed');
     } else {
-      timer = setTimeout(retry, soon ? 0 :
-        backoff(attempts, opts.reconnectionDelay, opts.reconnectionDelayMax, opts.randomizationFactor, Math.random()));
+      soon = soon ? 0 : backoff(attempts, opts.reconnectionDelay, opts.reconnectionDelayMax, opts.randomizationFactor, Math.random());
+      timer = setTimeout(retry, soon);
+      tellOld('reconnecting', soon, attempts + 1);
     }
   }
 
@@ -1221,6 +1207,7 @@ function Manager(url, options) {
       self.open(function (error) {
         if (!error) {
           self.$emit('reconnect', number);
+          tellOld('reconnect', self.transport.name, number);
         } else if (wanted) {
           self.$emit('reconnect_error', error);
         }
@@ -1267,11 +1254,12 @@ function Socket(manager, nsp, opts) {
     acks = {}, ackCount = 0,  // id -> function(error, answer's args), and how many there have been
     outgoing = [],  // messages of events that wait for the namespace
     incoming = [],  // events that the server sent before its answer to CONNECT (those missed, when it recovers a session)
-    watchers = [],
+    any = emitter({}),  // its event x is any event
     pid, offset;
 
   self.io = self.socket = manager;  // `socket` and `json` are 0.9's
   self.json = self;
+  self.of = manager.socket;
   self.nsp = nsp;
   self.auth = opts.auth;
   self.active = self.recovered = false;
@@ -1392,12 +1380,12 @@ function Socket(manager, nsp, opts) {
 
   /** listener(name, args...) for every event of the server. */
   self.onAny = function (listener) {
-    watchers.push(listener);
+    any.on('x', listener);
     return self;
   };
 
   self.offAny = function (listener) {
-    watchers = without(watchers, listener);
+    any.off('x', listener);
     return self;
   };
 
@@ -1418,7 +1406,8 @@ function Socket(manager, nsp, opts) {
       error = new Error(data.message || data);
       error.data = data.data;
       leave();
-      self.$emit('connect_error', error);
+      failed(error);
+      self.$emit('error', error.message);
     }
   };
 
@@ -1432,7 +1421,7 @@ function Socket(manager, nsp, opts) {
 
   function event(args) {
     var last = args[args.length - 1];
-    callAll(watchers, self, args);
+    any.$emit.apply(any, ['x'].concat(args));
     self.$emit.apply(self, args);
     if (pid && typeof last == 'string') { offset = last; }
   }
@@ -1460,9 +1449,14 @@ function Socket(manager, nsp, opts) {
       each(lost, function (id, ack) { ack(new Error('socket has been disconnected')); });
       self.$emit('disconnect', reason, error);
     } else {
-      self.$emit('connect_error', error);
+      failed(error);
     }
   };
+
+  function failed(error) {
+    self.$emit('connect_error', error);
+    self.$emit('connect_failed', error);  // 0.9's
+  }
 
   /** No longer wants to be connected; the last socket takes the connection with it. */
   function leave(reason) {
@@ -1491,18 +1485,20 @@ function Socket(manager, nsp, opts) {
 var managers = {};
 
 /**
- * Where an address points: {_origin, _cross, _path, _query}. What it leaves out comes from the page.
- * "//host", "/namespace" and "host:port" are understood, and ws: stands for http:.
+ * Where an address points: {_origin, _cross, _path, _query}. What it leaves out comes from the page, and the options hostname,
+ * port and secure go before it. "//host", "/namespace" and "host:port" are understood, and ws: stands for http:.
  */
-function parseTarget(url) {
+function parseTarget(url, opts) {
   var page = global.location || {},
-    parts = /^((?:http|ws)s?:)?(?:\/\/)?([^\/?#]*)([^?#]*)([^#]*)/i.exec(url || '/'),
-    scheme = /s:$/i.test(parts[1] || page.protocol) ? 'https://' : 'http://',
-    host = (parts[2] || page.host || 'localhost').toLowerCase();
+    parts = /^(?:(\w+:)?\/\/)?([^\/?#]*)([^?#]*)([^#]*)/.exec(url || '/'),
+    origin = (opts.secure || /s:$/i.test(parts[1] || page.protocol) ? 'https://' : 'http://') +
+      (opts.hostname || parts[2] || page.host || 'localhost').toLowerCase();
+
+  if (opts.port) { origin = origin.replace(/(:\d+)?$/, ':' + opts.port); }
 
   return {
-    _origin: scheme + host,
-    _cross: host != page.host || scheme != page.protocol + '//',
+    _origin: origin,
+    _cross: origin != page.protocol + '//' + page.host,
     _path: parts[3] || '/',
     _query: parts[4].replace('?', '&')
   };
@@ -1516,7 +1512,7 @@ function io(url, options) {
   var opts, target, key, manager;
   if (url && !url.charAt) { return io('', url); }
   opts = withDefaults(options);
-  target = parseTarget(url);
+  target = parseTarget(url, opts);
   key = target._origin + opts.path;
   manager = managers[key];
   if (opts.forceNew || opts.multiplex === false || manager && manager.nsps[target._path]) {
@@ -1527,7 +1523,7 @@ function io(url, options) {
   return manager.socket(target._path, opts);
 }
 
-extend(io, { io: io, connect: io, Manager: Manager, Socket: Socket, protocol: 5 });
+extend(io, { io: io, connect: io, Manager: Manager, Socket: Socket, protocol: 5, transports: ['websocket', 'polling', 'htmlfile', 'jsonp'] });
 
 if (typeof module == 'object' && module.exports) {
   module.exports = io;

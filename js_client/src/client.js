@@ -5,18 +5,20 @@
 var managers = {};
 
 /**
- * Where an address points: {_origin, _cross, _path, _query}. What it leaves out comes from the page.
- * "//host", "/namespace" and "host:port" are understood, and ws: stands for http:.
+ * Where an address points: {_origin, _cross, _path, _query}. What it leaves out comes from the page, and the options hostname,
+ * port and secure go before it. "//host", "/namespace" and "host:port" are understood, and ws: stands for http:.
  */
-function parseTarget(url) {
+function parseTarget(url, opts) {
   var page = global.location || {},
-    parts = /^((?:http|ws)s?:)?(?:\/\/)?([^\/?#]*)([^?#]*)([^#]*)/i.exec(url || '/'),
-    scheme = /s:$/i.test(parts[1] || page.protocol) ? 'https://' : 'http://',
-    host = (parts[2] || page.host || 'localhost').toLowerCase();
+    parts = /^(?:(\w+:)?\/\/)?([^\/?#]*)([^?#]*)([^#]*)/.exec(url || '/'),
+    origin = (opts.secure || /s:$/i.test(parts[1] || page.protocol) ? 'https://' : 'http://') +
+      (opts.hostname || parts[2] || page.host || 'localhost').toLowerCase();
+
+  if (opts.port) { origin = origin.replace(/(:\d+)?$/, ':' + opts.port); }
 
   return {
-    _origin: scheme + host,
-    _cross: host != page.host || scheme != page.protocol + '//',
+    _origin: origin,
+    _cross: origin != page.protocol + '//' + page.host,
     _path: parts[3] || '/',
     _query: parts[4].replace('?', '&')
   };
@@ -30,7 +32,7 @@ function io(url, options) {
   var opts, target, key, manager;
   if (url && !url.charAt) { return io('', url); }
   opts = withDefaults(options);
-  target = parseTarget(url);
+  target = parseTarget(url, opts);
   key = target._origin + opts.path;
   manager = managers[key];
   if (opts.forceNew || opts.multiplex === false || manager && manager.nsps[target._path]) {
@@ -41,7 +43,7 @@ function io(url, options) {
   return manager.socket(target._path, opts);
 }
 
-extend(io, { io: io, connect: io, Manager: Manager, Socket: Socket, protocol: 5 });
+extend(io, { io: io, connect: io, Manager: Manager, Socket: Socket, protocol: 5, transports: ['websocket', 'polling', 'htmlfile', 'jsonp'] });
 
 if (typeof module == 'object' && module.exports) {
   module.exports = io;

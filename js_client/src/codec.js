@@ -15,7 +15,7 @@ function isBinary(value) {
 
 /** 'b' + base64 of an ArrayBuffer or a view of one: binary on a carrier of text (engine.io-protocol, "HTTP long-polling"). */
 function binaryToText(value) {
-  var bytes = value.buffer ? new global.Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new global.Uint8Array(value),
+  var bytes = new global.Uint8Array(value.buffer || value, value.byteOffset || 0, value.byteLength),
     text = '', i;
   for (i = 0; i < bytes.length; i++) { text += String.fromCharCode(bytes[i]); }
   return 'b' + global.btoa(text);

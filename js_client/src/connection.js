@@ -13,11 +13,8 @@ var OPENING = 0, OPEN = 1, UPGRADING = 2, CLOSED = 3,
   // state -> the states that may follow. What is not in here does not happen, so late callbacks need no flags of their own.
   // In UPGRADING the old transport is being emptied and nothing is written.
   MOVES = [/[13]/, /[23]/, /[13]/, /^$/],
-  // Milliseconds until a probe that got no answer is given up (engine.io's upgradeTimeout).
-  UPGRADE_TIMEOUT = 10000,
   // Milliseconds beyond the server's own patience, for what is already here.
-  LATE = 1000,
-  requestCount = 0;
+  LATE = 1000;
 
 /** From a transport's round trip, how long to wait for it before another one is tried beside it; both in milliseconds. */
 function headStart(ms) {
@@ -36,7 +33,8 @@ function connect(target, opts, names, delay, upgrade) {
     doubted = [],  // those that a transport has, until it is proven; then undefined
     tried = [],    // transports that may still bring the handshake
     errors = [],   // the others, each 'name: why it failed'
-    hedge, heart, patience, maxPayload, reading, stopProbe, mayUpgrade,
+    server,        // its handshake
+    hedge, heart, reading, stopProbe, mayUpgrade,
     self = emitter({
       /** Sends a message: a string, an ArrayBuffer, a typed array or a Blob. */
       send: function (message) {
@@ -72,26 +70,25 @@ function connect(target, opts, names, delay, upgrade) {
 
   /** direction: '<' in, '>' out (data is a packet), '=' a transport starts or carries, '!' it ends. */
   function trace(transport, direction, data) {
-    if (opts.debug) {
-      guarded(opts.debug.call ? opts.debug : (global.console || opts).log, global.console, [direction, transport.name, data]);
-    }
+    if (opts.debug) { guarded(opts.debug, opts, [direction, transport.name, data]); }
   }
 
   /** What a transport may know: where to go, and as which session: a new one, as long as it is not sure that the present one has a way. */
   function newRoute(name) {
-    return extend({
+    return {
       _opts: opts,
+      _cross: target._cross,
       _params: { EIO: 4, transport: name, sid: doubted ? undefined : self.id },
 
       /** The URL of the next request; `t` keeps caches out. */
       _url: function () {
-        var url = target._origin + opts.path + '?t=' + now().toString(36) + requestCount++ + target._query;
+        var url = target._origin + opts.path + '?t=' + now().toString(36) + count++ + target._query;
         each(extend(extend({}, opts.query), this._params), function (key, value) {
           if (value !== undefined) { url += '&' + encodeURIComponent(key) + '=' + encodeURIComponent(value); }
         });
         return url;
       }
-    }, target);
+    };
   }
 
   /** A transport of that name on its way to the server, or nothing if it cannot work here. */
@@ -135,11 +132,11 @@ function connect(target, opts, names, delay, upgrade) {
     while (!transport && names.length) { transport = start(names.shift()); }
     if (transport) {
       tried.push(transport);
-      transport.onclose = function (event) { fail(transport, reasonOf(event)); };
+      watch(transport);
       hear(transport, function (packet) {
         var handshake;
         try {
-          handshake = /^0\{/.test(packet) && json.parse(packet.slice(1));
+          handshake = json.parse(packet.slice(1));
         } catch (ignore) { /* e.g. the log-in page of a hotel */ }
         if (handshake && handshake.sid) {
           opened(transport, handshake);
@@ -155,8 +152,16 @@ function connect(target, opts, names, delay, upgrade) {
     }
   }
 
-  function reasonOf(event) {
-    return event.reason || 'closed ' + event.code;
+  /** Waits for a transport's end. */
+  function watch(transport) {
+    transport.onclose = function (event) {
+      var why = event.reason || 'closed ' + event.code;
+      if (doubted) {
+        fail(transport, why);
+      } else {
+        self.close(event.code ? 'transport close' : 'transport error', why);
+      }
+    };
   }
 
   /** A transport has failed before it was proven. */
@@ -173,10 +178,9 @@ function connect(target, opts, names, delay, upgrade) {
     var overtaken = self.transport;
     tried = without(tried, transport);
     silenceAll();
-    self.id = handshake.sid;
-    patience = handshake.pingInterval + handshake.pingTimeout;
-    maxPayload = handshake.maxPayload;
-    mayUpgrade = upgrade && transport._pause && /websocket/.test(handshake.upgrades);
+    server = handshake;
+    self.id = server.sid;
+    mayUpgrade = upgrade && transport._pause && /websocket/.test(server.upgrades);
     buffer = doubted.concat(buffer);
     doubted = [];
     delay = headStart(now() - transport._began);
@@ -195,16 +199,9 @@ function connect(target, opts, names, delay, upgrade) {
   function carry(transport) {
     self.transport = transport;
     transport._route._params.sid = self.id;
-    transport._route._maxPayload = maxPayload;
+    transport._route._maxPayload = server.maxPayload;
     hear(transport, receive);
     transport.onopen = prove;
-    transport.onclose = function (event) {
-      if (doubted) {
-        fail(transport, reasonOf(event));
-      } else {
-        self.close(event.code ? 'transport close' : 'transport error', reasonOf(event));
-      }
-    };
     trace(transport, '=', 'carries');
   }
 
@@ -246,7 +243,7 @@ function connect(target, opts, names, delay, upgrade) {
     heart = setTimeout(function () {
       // After sleep the timers come first, and what the network has brought meanwhile after them.
       heart = setTimeout(function () { self.close('ping timeout'); }, LATE);
-    }, patience);
+    }, server.pingInterval + server.pingTimeout);
   }
 
   function write(packet) {
@@ -281,28 +278,23 @@ function connect(target, opts, names, delay, upgrade) {
    * ways; the old transport is emptied; 5 tells the server. Until the 3probe the old one goes on as if nothing had been.
    */
   function probe() {
-    var old = self.transport, fresh = start('websocket'), limit;
-
-    function stop() {
-      clearTimeout(limit);
-      stopProbe = 0;
-    }
+    var old = self.transport, fresh = start('websocket');
 
     if (!fresh) { return; }
     stopProbe = fresh.onclose = function () {
-      stop();
+      stopProbe = 0;
       trace(fresh, '!', 'no upgrade');
       silence(fresh);
       if (state == UPGRADING) { self.close('transport error'); }
     };
-    limit = setTimeout(stopProbe, UPGRADE_TIMEOUT);
     fresh.onopen = function () { give(fresh, '2probe'); };
     hear(fresh, function (packet) {
       var ms = now() - fresh._began;
       if (packet != '3probe' || !move(UPGRADING)) { return stopProbe(); }
       old._pause(function () {
-        stop();
+        stopProbe = 0;
         carry(fresh);
+        watch(fresh);
         give(fresh, '5');
         old._route._params.sid = undefined;  // its end is not the session's
         silence(old);

@@ -2,7 +2,8 @@
  * Page furniture of the transports that have to use it: scripts, hidden iframes, forms.
  */
 
-var doc = global.document, nav = global.navigator || {}, formCount = 0;
+var doc = global.document, nav = global.navigator || {},
+  count = 0;  // of what has to be unique in this page
 
 function listen(target, name, listener) {
   if (target.addEventListener) {
@@ -64,7 +65,7 @@ function addHidden(page, html, ready) {
  * A form would turn a newline into CR LF, so it takes backslash n for one, and our backslash n (JSON has no newline) goes with two.
  */
 function postForm(url, text, done) {
-  var name = 'anywire' + formCount++, form, frame,
+  var name = 'anywire' + count++, form, frame,
     part = addHidden(doc, '<form method=POST accept-charset=utf-8 target=' + name + '><textarea name=d></textarea></form><iframe name=' +
       name + '></iframe>', function (part) {
       form = part.firstChild;

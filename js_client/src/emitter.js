@@ -46,10 +46,6 @@ function guarded(fn, self, args) {
   }
 }
 
-function callAll(functions, self, args) {
-  for (var i = 0; i < functions.length; i++) { guarded(functions[i], self, args); }
-}
-
 /** Makes self an emitter. The names of component-emitter and of 0.9's EventEmitter mean the same. */
 function emitter(self) {
   var all = {};  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless)
@@ -84,7 +80,8 @@ function emitter(self) {
 
   /** Calls the listeners that are there now, in order. 0.9's name; `emit` of a Socket sends to the server. */
   self.$emit = function (name) {
-    callAll(self.listeners(name), self, slice(arguments, 1));
+    var list = self.listeners(name), i;
+    for (i = 0; i < list.length; i++) { guarded(list[i], self, slice(arguments, 1)); }
   };
   return self;
 }

@@ -4,7 +4,6 @@
 
 var DEFAULTS = {
     path: '/socket.io/',
-    transports: ['websocket', 'polling', 'htmlfile', 'jsonp'],
     upgrade: true,
     fallbackDelay: 300,
     remember: true,
@@ -18,6 +17,7 @@ var DEFAULTS = {
   },
   // What Socket.IO 0.9 called the options.
   OLD_NAMES = {
+    host: 'hostname',
     resource: 'path',
     'connect timeout': 'timeout',
     'auto connect': 'autoConnect',
@@ -29,7 +29,7 @@ var DEFAULTS = {
   },
   // A transport that three times in a row died within two minutes (in milliseconds) is tried last.
   SHORT_LIFE = 120000, MOST_DEATHS = 3,
-  hearers = [],  // functions that are told what happens to the page
+  pages = emitter({}),  // its event x says what happens to the page
   leaving;       // whether the page is on its way out
 
 /** The options under their names of today, over the defaults. */
@@ -39,7 +39,7 @@ function withDefaults(options) {
     if (opts[old] !== undefined) { opts[name] = opts[old]; }
   });
   // xhr-polling, jsonp-polling
-  opts.transports = opts.transports.join().replace(/xhr-|-polling/g, '').split(',');
+  opts.transports = (opts.transports || io.transports).join().replace(/xhr-|-polling/g, '').split(',');
   opts.path = ('/' + opts.path + '/').replace(/\/+/g, '/');
   return opts;
 }
@@ -47,12 +47,13 @@ function withDefaults(options) {
 /** Tells all managers what happens to the page. */
 function onPage(event) {
   leaving = /hide|unload/.test(event.type);
-  callAll(hearers, 0, [event.type]);
+  pages.$emit('x', event.type);
 }
 
 listen(global, 'online', onPage);
 listen(global, 'offline', onPage);
 listen(global, 'pageshow', onPage);
+listen(doc || global, 'visibilitychange', onPage);  // a tab that slept is looked at
 // A listener of unload would keep a page out of the cache that its "back" button reads.
 listen(global, 'onpagehide' in global ? 'pagehide' : 'unload', onPage);
 
@@ -66,21 +67,22 @@ function Manager(url, options) {
 
   if (url && !url.charAt) { return new Manager('', url); }
   self.opts = opts = withDefaults(options);
-  target = parseTarget(url);
+  target = parseTarget(url, opts);
   if (typeof opts.query == 'string') {
     target._query += '&' + opts.query;
     opts.query = {};
   }
   key = ('anywire' + target._origin + opts.path).replace(/\W+/g, '_');
   works = opts.remember && recall(key) || [];  // [name, milliseconds] of the transport that worked the last time
+  self.options = opts;
   self.nsps = {};
   self.connected = false;
 
   /** Whether the connection is to be there, and so the page to be listened to. */
   function want(yes) {
     wanted = yes;
-    hearers = without(hearers, hear);
-    if (yes) { hearers.push(hear); }
+    pages.off('x', hear);
+    if (yes) { pages.on('x', hear); }
   }
 
   /** Opens the connection unless it is open or about to be; done(error) when that is decided. */
@@ -96,6 +98,8 @@ function Manager(url, options) {
     engine.onopen = function () {
       began = now();
       self.connected = true;
+      self.transport = engine.transport;  // these are 0.9's
+      self.sessionid = engine.id;
       self.$emit('open');
       tell(function (socket) { socket._join(); });
       if (done) { done(); }
@@ -122,7 +126,7 @@ function Manager(url, options) {
       var opened = self.connected;
       self.connected = busy = false;
       if (opened) {
-        count(reason);
+        tally(reason);
         self.$emit('close', reason, error);
       } else {
         works = [];
@@ -149,8 +153,13 @@ function Manager(url, options) {
     });
   }
 
+  /** An event that sockets had before Socket.IO 3. */
+  function tellOld(name, a, b) {
+    tell(function (socket) { socket.$emit(name, a, b); });
+  }
+
   /** Takes note of a transport's death: one that keeps dying is tried last from now on, and not upgraded to. */
-  function count(reason) {
+  function tally(reason) {
     deaths = /^[tp]/.test(reason) && now() - began < SHORT_LIFE ? deaths + 1 : 0;
     if (deaths >= MOST_DEATHS) {
       shy = works[0];
@@ -167,7 +176,7 @@ function Manager(url, options) {
 
   /** Whether attempts are of no use before the page hears otherwise. This machine itself is there without a network, too. */
   function isOffline() {
-    return leaving || nav.onLine === false && !/\/\/(localhost|127\.)/.test(target._origin);
+    return leaving || nav.onLine === false && !/\/\/(localhost|127)/.test(target._origin);
   }
 
   /** Waits for the next attempt, which is `soon` if there is a reason to hope, and a server that restarts is none. */
@@ -176,9 +185,11 @@ function Manager(url, options) {
     if (attempts >= opts.reconnectionAttempts) {
       attempts = 0;
       self.$emit('reconnect_failed');
+      tellOld('reconnect_failed');
     } else {
-      timer = setTimeout(retry, soon ? 0 :
-        backoff(attempts, opts.reconnectionDelay, opts.reconnectionDelayMax, opts.randomizationFactor, Math.random()));
+      soon = soon ? 0 : backoff(attempts, opts.reconnectionDelay, opts.reconnectionDelayMax, opts.randomizationFactor, Math.random());
+      timer = setTimeout(retry, soon);
+      tellOld('reconnecting', soon, attempts + 1);
     }
   }
 
@@ -190,6 +201,7 @@ function Manager(url, options) {
       self.open(function (error) {
         if (!error) {
           self.$emit('reconnect', number);
+          tellOld('reconnect', self.transport.name, number);
         } else if (wanted) {
           self.$emit('reconnect_error', error);
         }

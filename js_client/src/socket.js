@@ -8,11 +8,12 @@ function Socket(manager, nsp, opts) {
     acks = {}, ackCount = 0,  // id -> function(error, answer's args), and how many there have been
     outgoing = [],  // messages of events that wait for the namespace
     incoming = [],  // events that the server sent before its answer to CONNECT (those missed, when it recovers a session)
-    watchers = [],
+    any = emitter({}),  // its event x is any event
     pid, offset;
 
   self.io = self.socket = manager;  // `socket` and `json` are 0.9's
   self.json = self;
+  self.of = manager.socket;
   self.nsp = nsp;
   self.auth = opts.auth;
   self.active = self.recovered = false;
@@ -133,12 +134,12 @@ function Socket(manager, nsp, opts) {
 
   /** listener(name, args...) for every event of the server. */
   self.onAny = function (listener) {
-    watchers.push(listener);
+    any.on('x', listener);
     return self;
   };
 
   self.offAny = function (listener) {
-    watchers = without(watchers, listener);
+    any.off('x', listener);
     return self;
   };
 
@@ -159,7 +160,8 @@ function Socket(manager, nsp, opts) {
       error = new Error(data.message || data);
       error.data = data.data;
       leave();
-      self.$emit('connect_error', error);
+      failed(error);
+      self.$emit('error', error.message);
     }
   };
 
@@ -173,7 +175,7 @@ function Socket(manager, nsp, opts) {
 
   function event(args) {
     var last = args[args.length - 1];
-    callAll(watchers, self, args);
+    any.$emit.apply(any, ['x'].concat(args));
     self.$emit.apply(self, args);
     if (pid && typeof last == 'string') { offset = last; }
   }
@@ -201,9 +203,14 @@ function Socket(manager, nsp, opts) {
       each(lost, function (id, ack) { ack(new Error('socket has been disconnected')); });
       self.$emit('disconnect', reason, error);
     } else {
-      self.$emit('connect_error', error);
+      failed(error);
     }
   };
+
+  function failed(error) {
+    self.$emit('connect_error', error);
+    self.$emit('connect_failed', error);  // 0.9's
+  }
 
   /** No longer wants to be connected; the last socket takes the connection with it. */
   function leave(reason) {

@@ -25,7 +25,10 @@ _PREAMBLE_SIZE = 1024
 _PREAMBLE = (
     '<!doctype html><html><head><meta charset="utf-8"></head><body><script>var _ = function (msg) {{ '
     "var s; try {{ s = parent.s; }} catch (e) {{}} if (s && s._) {{ s._(msg, document); }} "
-    "else {{ parent.anywire_htmlfile[{index}](msg); }} }};</script>"
+    "else {{ parent.anywire_htmlfile[{index}](msg); "
+    # The script that has run goes, or the endless document would grow for hours. A moment later: it is still running.
+    'var all = document.getElementsByTagName("script"), done = all[all.length - 1]; '
+    "setTimeout(function () {{ done.parentNode.removeChild(done); }}, 1); }} }};</script>"
 )
 
 

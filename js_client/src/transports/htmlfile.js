@@ -1,5 +1,5 @@
 /*
- * htmlfile: a hidden iframe whose document never ends; each script in it calls parent.anywire_htmlfile[i]("packet").
+ * htmlfile: a hidden iframe whose document never ends; each script in it calls parent.anywire_htmlfile[i]("packet"), and is removed.
  * In old Internet Explorer the iframe lives in an ActiveX document, so that it neither clicks nor shows a page that loads.
  * Needs the page's own origin. Sends by POST, as polling does.
  */
@@ -9,10 +9,16 @@ function htmlfile(route) {
   return httpTransport(route, function (done, transport) {
     var frame, page, heard, clear = nodeGet(route, 'i', 'anywire_htmlfile', function (packet) {
       heard = true;
-      tidy(frame);
       transport._hear(packet);
     }, function () {
-      page = activeDocument();
+      try {
+        // Its frames find our callbacks in their parent.
+        page = new global.ActiveXObject('htmlfile');
+        page.open();
+        page.write('<html></html>');
+        page.close();
+        page.parentWindow.anywire_htmlfile = global.anywire_htmlfile;
+      } catch (ignore) { /* every other browser */ }
       return addHidden(page || doc, '<iframe></iframe>', function (part) {
         frame = part.firstChild;
         frame.src = route._url();
@@ -31,25 +37,4 @@ function htmlfile(route) {
       }
     };
   }, postByXhr(route));
-}
-
-/** An ActiveX document whose frames find our callbacks in their parent; undefined elsewhere. */
-function activeDocument() {
-  var page;
-  try {
-    page = new global.ActiveXObject('htmlfile');
-    page.open();
-    page.write('<html></html>');
-    page.close();
-    page.parentWindow.anywire_htmlfile = global.anywire_htmlfile;
-  } catch (ignore) { /* every other browser */ }
-  return page;
-}
-
-/** Takes the script that just ran out of the endless document, which would grow for hours. */
-function tidy(frame) {
-  try {
-    var scripts = frame.contentWindow.document.getElementsByTagName('script');
-    if (scripts.length > 1) { discard(scripts[scripts.length - 1]); }
-  } catch (ignore) { /* no access: it grows */ }
 }
