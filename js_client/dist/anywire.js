@@ -56,7 +56,7 @@ function emitter(self) {
   var all = {};  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless)
 
   self.on = self.addListener = function (name, listener) {
-    (all['$' + name] = all['$' + name] || []).push(listener);
+    all['$' + name] = self.listeners(name).concat(listener);
     return self;
   };
 
@@ -1084,17 +1084,11 @@ function Manager(url, options) {
   self.nsps = {};
   self.connected = false;
 
-  /** Whether the connection is to be there, and so the page to be listened to. */
-  function want(yes) {
-    wanted = yes;
-    pages.off('x', hear);
-    if (yes) { pages.on('x', hear); }
-  }
-
   /** Opens the connection unless it is open or about to be; done(error) when that is decided. */
   self.open = self.connect = function (done) {
     var reader = packetReader();
-    want(true);
+    wanted = true;
+    pages.off('x', hear).on('x', hear);
     if (busy) { return self; }
     wake();
     busy = true;
@@ -1208,7 +1202,7 @@ function Manager(url, options) {
         if (!error) {
           self.$emit('reconnect', number);
           tellOld('reconnect', self.transport.name, number);
-        } else if (wanted) {
+        } else {
           self.$emit('reconnect_error', error);
         }
       });
@@ -1233,7 +1227,8 @@ function Manager(url, options) {
 
   /** Closes the connection of all sockets, and does not come back by itself. */
   self.close = self.disconnect = function () {
-    want(false);
+    wanted = false;
+    pages.off('x', hear);
     wake();
     if (engine) { engine.close('forced close'); }
     return self;
@@ -1270,11 +1265,11 @@ function Socket(manager, nsp, opts) {
     self.disconnected = !yes;
   }
 
-  /** An object that inherits everything from base, live, but has a flag of its own. */
-  function flagged(base, flag, value) {
-    function Flagged() { this[flag] = value; }
+  /** An object that inherits everything from base, live, but has flags of its own. */
+  function flagged(base, flags) {
+    function Flagged() {}
     Flagged.prototype = base;
-    return new Flagged();
+    return extend(new Flagged(), flags);
   }
 
   function send(messages) {
@@ -1299,7 +1294,7 @@ function Socket(manager, nsp, opts) {
 
     function join(data) {
       // An answer that comes late must not join on the next connection, which asks again.
-      if (engine === manager.engine && manager.connected && self.active) {
+      if (engine === manager.engine && self.active) {
         send(encodePacket(CONNECT, nsp, '', pid ? extend({ pid: pid, offset: offset }, data) : data || undefined));
       }
     }
@@ -1318,7 +1313,7 @@ function Socket(manager, nsp, opts) {
     if (RESERVED.test(name)) { throw new Error('"' + name + '" is a reserved event name'); }
     messages = encodePacket(EVENT, nsp, id, args);
     messages._ack = id;
-    if (ack) { expect(messages, ack, flags._timeout, ack._node || flags._timeout >= 0); }
+    if (ack) { expect(messages, ack, flags); }
     if (self.connected) {
       if (!flags._volatile || manager.engine._idle()) { send(messages); }
     } else if (!flags._volatile && outgoing.push(messages) > opts.maxBuffer) {
@@ -1331,13 +1326,13 @@ function Socket(manager, nsp, opts) {
     return self.emit.apply(this, ['message'].concat(slice(arguments)));
   };
 
-  /** Waits for an event's answer, at most ms if given. In node's style the ack is told what went wrong, or null, and then the answer. */
-  function expect(messages, ack, ms, isNode) {
-    var timer = ms >= 0 && setTimeout(function () { fail(messages, 'operation has timed out'); }, ms);
+  /** Waits for an event's answer, at most for a timeout. With _node the ack is told first what went wrong, or null. */
+  function expect(messages, ack, flags) {
+    var timer = flags._timeout >= 0 && setTimeout(function () { fail(messages, 'operation has timed out'); }, flags._timeout);
 
     acks[messages._ack] = function (error, answer) {
       clearTimeout(timer);
-      if (isNode) { answer = [error].concat(answer); }
+      if (flags._node) { answer = [error].concat(answer || []); }
       if (answer) { guarded(ack, self, answer); }
     };
   }
@@ -1357,24 +1352,22 @@ function Socket(manager, nsp, opts) {
 
   /** socket.timeout(ms).emit(name, ..., function (error, answer) {}) */
   self.timeout = function (ms) {
-    return flagged(this, '_timeout', ms);
+    return flagged(this, { _node: true, _timeout: ms });
   };
 
   /** socket.volatile.emit(...): lost, not kept, unless it can go at once. Quoted, for the word is reserved in ES3. */
-  self['volatile'] = flagged(self, '_volatile', true);
+  self['volatile'] = flagged(self, { _volatile: true });
 
   /** Whether to compress is the server's choice. */
   self.compress = function () { return this; };
 
   /** A Promise of the answer, in browsers that have it. */
   self.emitWithAck = function () {
-    var flags = this, args = slice(arguments);
+    var flags = flagged(this, { _node: true }), args = slice(arguments);
     return new global.Promise(function (resolve, reject) {
-      function settle(error, answer) {
+      self.emit.apply(flags, args.concat(function (error, answer) {
         if (error) { reject(error); } else { resolve(answer); }
-      }
-      settle._node = true;
-      self.emit.apply(flags, args.concat(settle));
+      }));
     });
   };
 

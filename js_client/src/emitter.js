@@ -51,7 +51,7 @@ function emitter(self) {
   var all = {};  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless)
 
   self.on = self.addListener = function (name, listener) {
-    (all['$' + name] = all['$' + name] || []).push(listener);
+    all['$' + name] = self.listeners(name).concat(listener);
     return self;
   };
 

@@ -78,17 +78,11 @@ function Manager(url, options) {
   self.nsps = {};
   self.connected = false;
 
-  /** Whether the connection is to be there, and so the page to be listened to. */
-  function want(yes) {
-    wanted = yes;
-    pages.off('x', hear);
-    if (yes) { pages.on('x', hear); }
-  }
-
   /** Opens the connection unless it is open or about to be; done(error) when that is decided. */
   self.open = self.connect = function (done) {
     var reader = packetReader();
-    want(true);
+    wanted = true;
+    pages.off('x', hear).on('x', hear);
     if (busy) { return self; }
     wake();
     busy = true;
@@ -202,7 +196,7 @@ function Manager(url, options) {
         if (!error) {
           self.$emit('reconnect', number);
           tellOld('reconnect', self.transport.name, number);
-        } else if (wanted) {
+        } else {
           self.$emit('reconnect_error', error);
         }
       });
@@ -227,7 +221,8 @@ function Manager(url, options) {
 
   /** Closes the connection of all sockets, and does not come back by itself. */
   self.close = self.disconnect = function () {
-    want(false);
+    wanted = false;
+    pages.off('x', hear);
     wake();
     if (engine) { engine.close('forced close'); }
     return self;

@@ -24,11 +24,11 @@ function Socket(manager, nsp, opts) {
     self.disconnected = !yes;
   }
 
-  /** An object that inherits everything from base, live, but has a flag of its own. */
-  function flagged(base, flag, value) {
-    function Flagged() { this[flag] = value; }
+  /** An object that inherits everything from base, live, but has flags of its own. */
+  function flagged(base, flags) {
+    function Flagged() {}
     Flagged.prototype = base;
-    return new Flagged();
+    return extend(new Flagged(), flags);
   }
 
   function send(messages) {
@@ -53,7 +53,7 @@ function Socket(manager, nsp, opts) {
 
     function join(data) {
       // An answer that comes late must not join on the next connection, which asks again.
-      if (engine === manager.engine && manager.connected && self.active) {
+      if (engine === manager.engine && self.active) {
         send(encodePacket(CONNECT, nsp, '', pid ? extend({ pid: pid, offset: offset }, data) : data || undefined));
       }
     }
@@ -72,7 +72,7 @@ function Socket(manager, nsp, opts) {
     if (RESERVED.test(name)) { throw new Error('"' + name + '" is a reserved event name'); }
     messages = encodePacket(EVENT, nsp, id, args);
     messages._ack = id;
-    if (ack) { expect(messages, ack, flags._timeout, ack._node || flags._timeout >= 0); }
+    if (ack) { expect(messages, ack, flags); }
     if (self.connected) {
       if (!flags._volatile || manager.engine._idle()) { send(messages); }
     } else if (!flags._volatile && outgoing.push(messages) > opts.maxBuffer) {
@@ -85,13 +85,13 @@ function Socket(manager, nsp, opts) {
     return self.emit.apply(this, ['message'].concat(slice(arguments)));
   };
 
-  /** Waits for an event's answer, at most ms if given. In node's style the ack is told what went wrong, or null, and then the answer. */
-  function expect(messages, ack, ms, isNode) {
-    var timer = ms >= 0 && setTimeout(function () { fail(messages, 'operation has timed out'); }, ms);
+  /** Waits for an event's answer, at most for a timeout. With _node the ack is told first what went wrong, or null. */
+  function expect(messages, ack, flags) {
+    var timer = flags._timeout >= 0 && setTimeout(function () { fail(messages, 'operation has timed out'); }, flags._timeout);
 
     acks[messages._ack] = function (error, answer) {
       clearTimeout(timer);
-      if (isNode) { answer = [error].concat(answer); }
+      if (flags._node) { answer = [error].concat(answer || []); }
       if (answer) { guarded(ack, self, answer); }
     };
   }
@@ -111,24 +111,22 @@ function Socket(manager, nsp, opts) {
 
   /** socket.timeout(ms).emit(name, ..., function (error, answer) {}) */
   self.timeout = function (ms) {
-    return flagged(this, '_timeout', ms);
+    return flagged(this, { _node: true, _timeout: ms });
   };
 
   /** socket.volatile.emit(...): lost, not kept, unless it can go at once. Quoted, for the word is reserved in ES3. */
-  self['volatile'] = flagged(self, '_volatile', true);
+  self['volatile'] = flagged(self, { _volatile: true });
 
   /** Whether to compress is the server's choice. */
   self.compress = function () { return this; };
 
   /** A Promise of the answer, in browsers that have it. */
   self.emitWithAck = function () {
-    var flags = this, args = slice(arguments);
+    var flags = flagged(this, { _node: true }), args = slice(arguments);
     return new global.Promise(function (resolve, reject) {
-      function settle(error, answer) {
+      self.emit.apply(flags, args.concat(function (error, answer) {
         if (error) { reject(error); } else { resolve(answer); }
-      }
-      settle._node = true;
-      self.emit.apply(flags, args.concat(settle));
+      }));
     });
   };
 

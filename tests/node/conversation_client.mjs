@@ -1,106 +1,15 @@
 // The scripted conversation: node conversation_client.mjs URL polling|websocket|upgrade [sio1|sio2|...] -> a transcript as JSON lines.
 import { createRequire } from "node:module";
+import converse from "./conversation_script.mjs";
 
 const [url, mode, client = "sio4"] = process.argv.slice(2);
-const io = createRequire(import.meta.url)(client);
-// Before 3.x a client said who it is in the query, heard of a refusal by "error", and made its ids from the engine's.
-const old = client === "sio1" || client === "sio2";
-const options = {
-  transports: mode === "upgrade" ? ["polling", "websocket"] : [mode],
-  forceNew: true,
-  reconnection: false,
-};
-const say = (name, value) => console.log(JSON.stringify([name, plain(value)]));
-const plain = (value) =>
-  Buffer.isBuffer(value) ? { hex: value.toString("hex") }
-    : Array.isArray(value) ? value.map(plain)
-      : value && typeof value === "object" ? Object.fromEntries(Object.entries(value).map(([k, v]) => [k, plain(v)])) : value;
-const once = (socket, name) => new Promise((resolve) => socket.once(name, (...args) => resolve(args)));
-const call = (socket, name, ...args) => new Promise((resolve) => socket.emit(name, ...args, (...back) => resolve(back)));
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const connected = async (path = "", extra = {}) => {
-  const socket = io(url + path, { ...options, ...extra });
-  await once(socket, "connect");
-  return socket;
-};
-
-const credentials = (auth) => (old ? { query: auth } : { auth });
-const refusal = async (socket) => {
-  const [error] = await once(socket, old ? "error" : "connect_error");
-  return old ? error : [error.message, error.data ?? null];
-};
-
-const a = await connected();
-const b = await connected();
-if (mode === "upgrade") {
-  while (a.io.engine.transport.name !== "websocket" || b.io.engine.transport.name !== "websocket") await pause(10);
-}
-say("transport", a.io.engine.transport.name);
-say("echo", await call(a, "echo", 1, "two", null, { three: [true, 1.5, "é€😀"] }));
-say("spelled", await call(a, "spell", "é€😀Ã©"));
-say("binary", await call(a, "echo", Buffer.from([1, 2]), { deep: [Buffer.from([3]), { er: Buffer.from("") }] }));
-{
-  const back = once(a, "back");
-  a.emit("back", { file: Buffer.from([0, 255]) }, "name");
-  say("binary event", await back);
-}
-a.on("question", (question, answer) => answer(question + "!", Buffer.from([7])));
-say("ack from client", await call(a, "ask", "how"));
-{
-  const numbers = [];
-  const all = new Promise((resolve) => a.on("number", (i) => { numbers.push(i); if (numbers.length === 500) resolve(); }));
-  a.emit("count", 500);
-  await all;
-  say("500 in order", numbers.every((value, index) => value === index));
-  for (let i = 0; i < 500; i++) a.emit("collected", i);
-  const [seen] = await call(a, "seen");
-  say("500 to the server in order", seen.length === 500 && seen.every((value, index) => value === index));
-}
-{
-  const big = "é".repeat(150000);
-  const [text] = await call(a, "echo", big);
-  const [bytes] = await call(a, "echo", Buffer.alloc(300000, 7));
-  say("large", [text === big, bytes.length, bytes.every((byte) => byte === 7)]);
-}
-{
-  const heard = [];
-  for (const [name, socket] of [["a", a], ["b", b]])
-    for (const event of ["room", "others", "single"]) socket.on(event, (text) => heard.push([name, event, text]));
-  await call(a, "join", "red");
-  await call(b, "join", "red");
-  await call(a, "to room", "red", "both");
-  await call(b, "leave", "red");
-  await call(a, "to room", "red", "only a");
-  await call(a, "others", "only b");
-  await call(a, "single", b.id, "for b");
-  await call(b, "echo");
-  await call(a, "echo"); // an answer comes after all that was sent before it
-  say("rooms", heard.map(String).sort());
-}
-const chat = a.io.socket("/chat"); // on the connection that "/" has
-await once(chat, "connect");
-say("namespace", await call(chat, "where"));
-say("own id in each namespace", chat.id !== a.id && chat.id !== a.io.engine.id);
-for (const [name, path, auth] of [["unknown", "/nowhere", {}], ["refused", "/guarded", { key: "bad" }]]) {
-  const socket = io(url + path, { ...options, ...credentials(auth) });
-  say(name, await refusal(socket));
-  socket.close();
-}
-const guarded = await connected("/guarded", credentials({ key: "right" }));
-say("admitted", guarded.connected);
-{
-  const gone = once(chat, "disconnect");
-  chat.emit("kick");
-  say("kicked from /chat", [(await gone)[0], a.connected, await call(a, "echo", "here")]);
-}
-{
-  const gone = once(b, "disconnect");
-  b.emit("kick");
-  say("kicked", (await gone)[0]);
-}
-{
-  const gone = once(a, "disconnect");
-  a.disconnect();
-  say("left", (await gone)[0]);
-}
+// "anywire" is our own browser client in a small browser; its modes are also jsonp and htmlfile.
+const io = client === "anywire" ? (await import("../js/real.mjs")).visit(url).page.io : createRequire(import.meta.url)(client);
+await converse({
+  io, url, mode,
+  // Before 3.x a client said who it is in the query, heard of a refusal by "error", and made its ids from the engine's.
+  old: client === "sio1" || client === "sio2",
+  bytes: Buffer.from,
+  tell: (said) => console.log(JSON.stringify(said)),
+});
 process.exit(0);
