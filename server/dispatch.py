@@ -30,6 +30,8 @@ MAX_EARLY = 100
 EARLY_PATIENCE = 10.0
 #: Joins that one session may try, refused ones included; more is an attack (facts of socket.io: no limit).
 MAX_ATTEMPTS = 64
+#: What a refused client hears when the handler gives no message (python-socketio's words).
+REJECTED = "Connection rejected by server"
 
 
 class Clients(dict[str, Socket]):
@@ -224,12 +226,12 @@ class Dispatcher:
         if not alive:
             return
         socket.session.sockets.pop(socket.namespace, None)
-        if self._decided(socket, message or "Connection rejected by server"):
+        if self._decided(socket, message or REJECTED):
             return
         if welcomed:
             socket.session.send(Outgoing(Disconnect(socket.namespace)))
         else:
-            self._refuse(socket.session, socket.namespace, message or "Connection rejected by server", data)
+            self._refuse(socket.session, socket.namespace, message or REJECTED, data)
 
     def _refuse(self, session: Session, namespace: str, message: str, data: Any) -> None:
         session.send(Outgoing(session.protocol.refused(ConnectError(namespace, message, data))))
@@ -240,8 +242,12 @@ class Dispatcher:
         """The client has left its namespace: what waits for it hears so, and its disconnect handler runs after its events."""
         if socket.state == Socket.GONE:
             return
+        connecting = socket.state == Socket.CONNECTING
         socket.state = Socket.GONE
         socket.held = None
+        if connecting and reason is CloseReason.SERVER and not self._decided(socket, REJECTED):
+            # Disconnected by its own connect handler: it still waits for an answer.
+            self._refuse(socket.session, socket.namespace, REJECTED, None)
         acks, socket.acks = socket.acks, None
         for callback in (acks or {}).values():
             callback(None)
@@ -419,7 +425,7 @@ def _as_coroutine(awaitable: Any) -> Coroutine[Any, Any, Any]:
 def _refusal(error: BaseException | None) -> tuple[str | None, Any]:
     """Message and data of a refused connection; (None, None) for an error that is not a refusal."""
     if error is None:
-        return "Connection rejected by server", None
+        return REJECTED, None
     if isinstance(error, builtins.ConnectionRefusedError):
         # Raised by the handler, or by a database that is down: its arguments, an address, are not for clients (python-socketio's rule).
         return "Connection refused by server", None

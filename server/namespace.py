@@ -39,8 +39,8 @@ class Namespace:
     with the namespace filled in. Handlers take what decorated ones take. For namespace ``"*"`` they get the real namespace first.
     """
 
-    def __init__(self, namespace: str = "/") -> None:
-        self.namespace = namespace
+    def __init__(self, namespace: str | None = None) -> None:
+        self.namespace = namespace or "/"
         self._server: Server | None = None
 
     @property
@@ -161,6 +161,11 @@ class Handlers:
         """Register a class-based namespace. Raises ConfigError for a class given instead of an instance."""
         if not isinstance(instance, Namespace):
             raise ConfigError("register_namespace takes an instance of anywire.Namespace, such as Chat('/chat')")
+        name = instance.namespace
+        if not isinstance(name, str):
+            raise ConfigError(f"a class serves one namespace by its name, or '*'; for {name!r} use on(event, handler, namespace)")
+        if name != "*" and not name.startswith("/"):
+            raise ConfigError(f'a namespace begins with "/"; did you mean "/{name}"?')
         self._classes[instance.namespace] = instance
         self._forget_found()
 

@@ -111,6 +111,33 @@ def test_a_refused_client_hears_the_message_and_data_and_has_left_no_trace(
     assert ("connect handler of / failed" in caplog.text) is isinstance(refusal, KeyError)
 
 
+@pytest.mark.parametrize("close", [False, True], ids=["namespace", "session"])
+@pytest.mark.parametrize("waits", [False, True], ids=["at once", "later"])
+def test_a_connect_handler_that_disconnects_its_own_client_has_refused_it(close: bool, waits: bool, run: Callable[..., Any]) -> None:
+    gone: list[Any] = []
+
+    async def main() -> None:
+        async with serving() as sio:
+
+            @sio.event
+            async def connect(sid: str, environ: Any) -> None:
+                if waits:
+                    await sio.sleep(0.01)
+                await sio.emit("unheard", to=sid)
+                await sio.disconnect(sid, close=close)
+                await sio.emit("unheard", to=sid)
+
+            sio.on("disconnect", lambda sid, reason: gone.append(reason))
+            async with Peer(sio.port, "websocket") as peer:
+                assert await peer.connect() == '44{"message":"Connection rejected by server"}'
+                if close:
+                    assert await peer.listening.frame() == (0x88, b"\x03\xe8server disconnect")
+                await until(lambda: gone == ["server disconnect"])
+                assert not sio._hub.namespaces
+
+    run(main())
+
+
 def test_what_a_connect_handler_sends_and_joins_follows_the_welcome(run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with serving() as sio:

@@ -620,6 +620,11 @@ def test_what_cannot_be_a_handler_or_a_namespace_is_refused_with_what_can() -> N
         sio.on("x", print, namespace="chat")
     with pytest.raises(anywire.ConfigError, match="takes an instance of"):
         sio.register_namespace(Chat)  # type: ignore[arg-type]
+    with pytest.raises(anywire.ConfigError, match='did you mean "/chat"'):
+        sio.register_namespace(anywire.Namespace("chat"))
+    with pytest.raises(anywire.ConfigError, match="a class serves one namespace by its name"):
+        sio.register_namespace(anywire.Namespace(re.compile("/x.*")))  # type: ignore[arg-type]
+    assert anywire.Namespace().namespace == anywire.Namespace(None).namespace == "/"
     with pytest.raises(anywire.ConfigError, match="register_namespace"):
         _ = Chat("/chat").server
 
