@@ -47,6 +47,11 @@ class Outbox:
         self.held = outgoing
         self.last += 1
 
+    def release_through(self) -> None:
+        """The held message went to a stream that took it at once."""
+        self.held = None
+        self.acked = self.sent = self.last
+
     def release(self) -> Outgoing | None:
         """Take the held message out again, uncounted."""
         held, self.held = self.held, None
