@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from anywire.server.protocols.socketio09 import SocketIO09
 from http_tools import RawClient, masked, text
 from socketio09_tools import get, handshake, held, poller, serving, websocket
 
@@ -91,6 +93,43 @@ def test_a_quiet_websocket_is_proven_by_a_ping_before_any_heartbeat(run: Callabl
             client.send(text("2::") + text("3:1::y"))
             assert await client.frame() == (0x81, b"6:::1")
             assert not session._unproven and len(session.outbox) == 0
+
+    run(main())
+
+
+def test_a_broadcast_is_encoded_once_for_all_its_receivers(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def count(name: str) -> None:
+        real = getattr(SocketIO09, name)
+
+        def counted(self: SocketIO09, *args: Any) -> Any:
+            calls.append(name)
+            return real(self, *args)
+
+        monkeypatch.setattr(SocketIO09, name, counted)
+
+    for name in ("encode", "encode_text", "payload"):
+        count(name)
+
+    async def main() -> None:
+        async with serving() as sio, AsyncExitStack() as stack:
+            clients = [await stack.enter_async_context(RawClient(sio.port)) for _ in range(40)]
+            for client in clients[:20]:
+                await websocket(client)
+                client.send(text("3:1::x"))
+                assert [(await client.frame())[1] for _ in range(2)] == [b"6:::1", b"3:::echo:x"]
+            targets = [await poller(client) for client in clients[20:]]
+            polls = [get(client, target) for client, target in zip(clients[20:], targets, strict=True)]
+            while sum(session.transport.ready for session in sio._hub.sessions.values() if session.transport) < 40:
+                await asyncio.sleep(0.001)
+            calls.clear()
+            sio.emit("news", {"n": 1})
+            expected = b'5:::{"name":"news","args":[{"n":1}]}'
+            assert [await client.frame() for client in clients[:20]] == [(0x81, expected)] * 20
+            assert [(await poll).body for poll in polls] == [expected] * 20
+            # For the frames, and for the polls.
+            assert sorted(calls) == ["encode", "encode_text", "payload"]
 
     run(main())
 

@@ -229,6 +229,9 @@ class PacketDecoder09(Decoder):
         return head.end(), int(head.group(1))
 
     def _packet(self, text: str) -> Packet | None:
+        if text.startswith("5:::"):
+            # The most frequent one, without the pattern: an event in "/" that wants no acknowledgement.
+            return self._event("5", "/", text[4:], None)
         found = _PACKET.match(text)
         if found is None:
             return None
