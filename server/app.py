@@ -19,6 +19,7 @@ from tornado.web import decode_signed_value
 from .backplane.base import Backplane
 from .backplane.memory import MemoryBackplane
 from .backplane.redis import RedisBackplane
+from .check import Echo
 from .cluster import Cluster, LocalOperations
 from .config import Config
 from .dispatch import Clients, Dispatcher
@@ -78,6 +79,8 @@ class Server(Endpoint):
         super().__init__(Config.build(os.environ, **settings))
         config = self.config
         self.handlers = Handlers(config.namespaces)
+        if config.check_page:
+            self.handlers.add_own(Echo())
         self._dispatcher = Dispatcher(config, self._hub, self.handlers, self._runner)
         refuses = config.binary_fallback == "refuse"
         self._local = LocalOperations(self._hub, config.max_rooms, config.per_message_deflate_threshold, self._kick, refuses)

@@ -113,6 +113,7 @@ class Config:
         20.0, "seconds that a connection of listen() may take to send a request's head, or be idle between requests", low=0.1, high=3600
     )
     serve_client: bool = _setting(True, "serve the browser file at <path>anywire.js and <path>socket.io.js")
+    check_page: bool = _setting(False, "serve a page at <path>check that tests every transport from the browser that opens it")
     always_connect: bool = _setting(False, "answer CONNECT before the connect handler ran, so that it can already emit")
     history: int = _setting(0, "reserved for the delivery of missed messages; 0 is the only value yet", low=0, high=0)
 

@@ -55,6 +55,8 @@ class EngineServer(Endpoint):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(Config.build(os.environ, {"path": "/engine.io/", "serve_client": False}, **settings))
+        if settings.get("check_page"):
+            raise ConfigError("check_page is for anywire.Server: the page speaks Socket.IO")
         self._on: dict[str, Callable[..., Any]] = {}
 
     def on(self, event: str, handler: Callable[..., Any] | None = None) -> Any:

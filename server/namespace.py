@@ -141,6 +141,8 @@ class Handlers:
         self._named: dict[str, _Group] = {}
         self._matched: list[tuple[re.Pattern[str] | Callable[[str], bool], _Group]] = []
         self._classes: dict[str, Namespace] = {}
+        #: The server's own: no handler, catch-all or middleware of the application has anything to do with them.
+        self._own: dict[str, Namespace] = {}
         #: Whether any event middleware exists at all; the hot path asks this first.
         self.has_event_middleware = False
         #: Found handlers by (namespace, event). Only hits are kept, so a client cannot fill it with invented names.
@@ -166,8 +168,13 @@ class Handlers:
             raise ConfigError(f"a class serves one namespace by its name, or '*'; for {name!r} use on(event, handler, namespace)")
         if name != "*" and not name.startswith("/"):
             raise ConfigError(f'a namespace begins with "/"; did you mean "/{name}"?')
+        self._refuse_own(instance.namespace)
         self._classes[instance.namespace] = instance
         self._forget_found()
+
+    def add_own(self, instance: Namespace) -> None:
+        """Register a namespace of the server itself, out of the application's sight."""
+        self._own[instance.namespace] = instance
 
     def add_middleware(self, function: Handler, namespace: NamespaceSpec, events: bool) -> None:
         """Register a middleware for connections, or for events."""
@@ -175,6 +182,10 @@ class Handlers:
         (group.event_middleware if events else group.connection_middleware).append(function)
         self.has_event_middleware = self.has_event_middleware or events
         self._forget_found()
+
+    def _refuse_own(self, namespace: str) -> None:
+        if namespace in self._own:
+            raise ConfigError(f"namespace {namespace!r} is the server's own; choose another name")
 
     def _forget_found(self) -> None:
         self._found.clear()
@@ -184,6 +195,7 @@ class Handlers:
         if isinstance(namespace, str):
             if namespace != "*" and not namespace.startswith("/"):
                 raise ConfigError(f'a namespace begins with "/"; did you mean "/{namespace}"?')
+            self._refuse_own(namespace)
             return self._named.setdefault(namespace, _Group())
         for spec, group in self._matched:
             if spec == namespace:
@@ -195,7 +207,7 @@ class Handlers:
 
     def accepts(self, namespace: str) -> bool:
         """Whether clients may join ``namespace``. "/" is always there."""
-        if namespace == "/" or namespace in self._open or "*" in self._open:
+        if namespace == "/" or namespace in self._own or namespace in self._open or "*" in self._open:
             return True
         if namespace in self._named or namespace in self._classes:
             return True
@@ -214,6 +226,9 @@ class Handlers:
         return found
 
     def _search(self, namespace: str, event: str) -> tuple[Handler, tuple[str, ...]] | None:
+        if namespace in self._own:
+            handler = self._own[namespace].handler(event)
+            return (handler, ()) if handler is not None else None
         group = self._named.get(namespace)
         if group is not None:
             if event in group.events:
@@ -247,6 +262,8 @@ class Handlers:
 
     def middleware(self, namespace: str, events: bool) -> list[Handler]:
         """The middlewares of ``namespace``, the shared ones first."""
+        if namespace in self._own:
+            return []
         groups = self._shared(namespace)
         if namespace in self._named:
             groups.append(self._named[namespace])

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..transports.base import Exchange, HttpProfile, Loss, Refused, Transport, TransportOptions
 from ..transports.framing import wrap
+from .check import CheckPage
 from .config import Config
 from .errors import CloseReason, ConnectionRefusedError, HandshakeCode, HandshakeRefused
 from .events import Open
@@ -56,7 +57,9 @@ class RequestRouter:
         self._greeted = greeted
         self._runner = runner
         self._origins = OriginPolicy(config)
-        self._static = StaticFiles()
+        # The page speaks Socket.IO, which a bare Engine.IO server does not.
+        self._check = CheckPage(config) if config.check_page and not any(protocol.bare for protocol in protocols) else None
+        self._static = StaticFiles(config.serve_client, None if self._check is None else self._check.facts())
         self._options: dict[HttpProfile, TransportOptions] = {}
         #: While true, no new session is made: the server is shutting down.
         self.draining = False
@@ -75,8 +78,11 @@ class RequestRouter:
 
     def _handle(self, exchange: Exchange) -> None:
         tail = exchange.path.removeprefix(self._config.path)
-        if tail != exchange.path and self._config.serve_client and self._static.has(tail):
+        if tail != exchange.path and self._static.has(tail):
             self._static.serve(exchange, tail)
+            return
+        if tail != exchange.path and self._check is not None and self._check.has(tail):
+            self._check.answer(exchange, tail)
             return
         if exchange.method == "OPTIONS":
             self._origins.preflight(exchange, self._environ(exchange), self._asks_with_credentials(exchange))
@@ -90,9 +96,12 @@ class RequestRouter:
             exchange.respond(404, b"not found")
             return
         protocol, located = found
+        note = self._check.note(exchange, located.transport) if self._check is not None and located.sid is None else None
         try:
             self._dispatch(exchange, protocol, located)
         except Refused as error:
+            if note is not None:
+                note["refusal"] = str(error)[:200]
             raise protocol.refusal(error, exchange.query) from None
 
     def _asks_with_credentials(self, exchange: Exchange) -> bool:

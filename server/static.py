@@ -1,4 +1,4 @@
-"""The browser file: a fixed table of names, so that no path from a URL ever touches the disk."""
+"""The browser files: a fixed table of names, so that no path from a URL ever touches the disk."""
 
 from __future__ import annotations
 
@@ -12,12 +12,41 @@ from ..transports.base import Exchange
 
 __all__ = ["StaticFiles"]
 
-#: URL tail -> file in js_client/dist, and its type.
+_SCRIPT = "application/javascript; charset=utf-8"
+#: URL tail -> file in the package, and its type.
 _FILES = {
-    "anywire.js": ("anywire.js", "application/javascript; charset=utf-8"),
-    "anywire.min.js": ("anywire.min.js", "application/javascript; charset=utf-8"),
-    "anywire.min.js.map": ("anywire.min.js.map", "application/json"),
+    "anywire.js": ("js_client/dist/anywire.js", _SCRIPT),
+    "anywire.min.js": ("js_client/dist/anywire.min.js", _SCRIPT),
+    "anywire.min.js.map": ("js_client/dist/anywire.min.js.map", "application/json"),
 }
+#: The page of the setting ``check_page``.
+_CHECK_FILES = {
+    "check": ("server/check_page/check.html", "text/html; charset=utf-8"),
+    "check.css": ("server/check_page/check.css", "text/css; charset=utf-8"),
+    "check-words.js": ("server/check_page/check-words.js", _SCRIPT),
+    "check-run.js": ("server/check_page/check-run.js", _SCRIPT),
+    "check-page.js": ("server/check_page/check-page.js", _SCRIPT),
+    "anywire.min.js": _FILES["anywire.min.js"],
+}
+#: What the page needs to know of the server, written when the server is made.
+_FACTS = "check-facts.js"
+#: A deployment changes files under the same name: caches must ask again, and get a 304.
+_COMMON = [("Cache-Control", "public, max-age=0, must-revalidate"), ("Vary", "Accept-Encoding"), ("X-Content-Type-Options", "nosniff")]
+#: The client's files are public; pages of other sites load them by script tag or as a module.
+_CLIENT_HEADERS = [*_COMMON, ("Cross-Origin-Resource-Policy", "cross-origin")]
+#: The page loads, asks, frames and posts to nothing but its own server. Safari before 15.4 takes 'self' for http alone, so ws: is named.
+#: Not "no-referrer": with it, browsers send "Origin: null" with the forms of JSONP, which the server refuses.
+_PAGE_HEADERS = [
+    *_COMMON,
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self' ws: wss:; frame-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
+    ),
+    ("X-Frame-Options", "SAMEORIGIN"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
 #: What pages ask for: socket.io.js, and of servers of 0.9 also socket.io.v0.9.16.js and bundles, socket.io+websocket+htmlfile.js
 #: (socket.io 0.9.19, lib/static.js). One file of ours has all transports and speaks to this server, whichever version is named.
 _SOCKET_IO = re.compile(r"socket\.io(\.min)?((?:\+[a-z-]{1,20}){0,8})(?:\.v[0-9][0-9.]{0,20})?(\.min)?\.js")
@@ -33,10 +62,15 @@ class _File:
 
 
 class StaticFiles:
-    """Serves the table above below the configured path; files are read, hashed and compressed once."""
+    """Serves the tables above below the configured path; files are read, hashed and compressed once.
 
-    def __init__(self) -> None:
-        self._cache: dict[str, _File | None] = {}
+    ``client``: whether the client's files are served. ``facts``: a script for the check page, which is served if this is given.
+    """
+
+    def __init__(self, client: bool = True, facts: bytes | None = None) -> None:
+        self._client = client
+        self._rows = (_FILES if client else {}) | (_CHECK_FILES if facts is not None else {})
+        self._cache: dict[str, _File | None] = {} if facts is None else {_FACTS: _packed(facts, _SCRIPT)}
 
     def has(self, tail: str) -> bool:
         """Whether ``tail`` (what follows the path) is one of our files."""
@@ -44,9 +78,9 @@ class StaticFiles:
 
     def _name(self, tail: str) -> str | None:
         """The row of the table that ``tail`` means."""
-        if tail in _FILES:
+        if tail in self._rows or tail in self._cache:
             return tail
-        found = _SOCKET_IO.fullmatch(tail)
+        found = _SOCKET_IO.fullmatch(tail) if self._client else None
         if found is None or (found[2] and _BUNDLED.isdisjoint(found[2][1:].split("+"))):
             return None
         return "anywire.min.js" if found[1] or found[3] else "anywire.js"
@@ -61,15 +95,7 @@ class StaticFiles:
         if file is None:
             exchange.respond(404, b"not found")
             return
-        # A deployment changes the file under the same name: caches must ask again, and get a 304.
-        headers = [
-            ("ETag", file.etag),
-            ("Cache-Control", "public, max-age=0, must-revalidate"),
-            ("Vary", "Accept-Encoding"),
-            ("X-Content-Type-Options", "nosniff"),
-            # The file is public; pages of other sites load it by script tag or as a module.
-            ("Cross-Origin-Resource-Policy", "cross-origin"),
-        ]
+        headers = [("ETag", file.etag), *(_CLIENT_HEADERS if name in _FILES else _PAGE_HEADERS)]
         if _matches(exchange.headers.get("If-None-Match", ""), file.etag):
             exchange.respond(304, b"", file.type, headers)
         elif "gzip" in exchange.headers.get("Accept-Encoding", ""):
@@ -79,15 +105,19 @@ class StaticFiles:
 
     def _load(self, row: str) -> _File | None:
         if row not in self._cache:
-            name, kind = _FILES[row]
+            name, kind = self._rows[row]
             try:
-                body = resources.files(__package__.rpartition(".")[0]).joinpath("js_client", "dist", name).read_bytes()
+                body = resources.files(__package__.rpartition(".")[0]).joinpath(*name.split("/")).read_bytes()
             except OSError:
                 self._cache[row] = None
             else:
-                etag = '"' + hashlib.sha256(body).hexdigest()[:20] + '"'
-                self._cache[row] = _File(body, gzip.compress(body, 9, mtime=0), kind, etag)
+                self._cache[row] = _packed(body, kind)
         return self._cache[row]
+
+
+def _packed(body: bytes, kind: str) -> _File:
+    etag = '"' + hashlib.sha256(body).hexdigest()[:20] + '"'
+    return _File(body, gzip.compress(body, 9, mtime=0), kind, etag)
 
 
 def _matches(condition: str, etag: str) -> bool:

@@ -53,6 +53,7 @@ DEFAULTS: dict[str, Any] = {
     "body_timeout": 20.0,
     "idle_timeout": 20.0,
     "serve_client": True,
+    "check_page": False,
     "always_connect": False,
     "history": 0,
 }

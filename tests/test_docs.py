@@ -193,6 +193,20 @@ def test_mounting_in_tornado(run: Callable[..., Any]) -> None:
     run(main())
 
 
+def test_the_connection_check(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with Session(load("docs/check.md")["sio"]) as session:
+            base = f"http://127.0.0.1:{session.sio.port}/socket.io/"
+            async with session.http.get(base + "check?patience=30") as answer:
+                text = await answer.text()
+            assert "Connection check" in text
+            for name in re.findall(r'(?:src|href)="([^":]+)"', text):
+                async with session.http.get(base + name) as answer:
+                    assert answer.status == 200, name
+
+    run(main())
+
+
 def test_settings(run: Callable[..., Any]) -> None:
     page = load("docs/settings.md")
     assert page["sio"].config.transports == ("websocket", "polling")

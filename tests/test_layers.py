@@ -52,6 +52,7 @@ LAYERS: dict[str, int] = {
     # 5: what an application or another process says to them; the transports themselves
     "server.backplane.memory": 5,
     "server.backplane.redis": 5,
+    "server.check": 5,
     "server.cluster": 5,
     "server.dispatch": 5,
     "server.namespace": 5,

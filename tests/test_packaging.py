@@ -105,12 +105,14 @@ def test_the_wheel_holds_every_module_and_no_test_tool_or_source_of_the_client(n
     inside = {name for name in names if name.endswith(".py")}
     assert inside == modules
     others = [name for name in names if name not in inside and ".dist-info/" not in name]
-    assert others == [name for name in others if re.match(r"anywire/(py\.typed$|js_client/dist/|server/demo/static/)", name)]
+    wanted = r"anywire/(py\.typed$|js_client/dist/|server/check_page/|server/demo/static/)"
+    assert others == [name for name in others if re.match(wanted, name)]
 
 
-def test_the_wheel_holds_the_browser_files_the_demos_pages_the_types_mark_and_the_license(names: list[str]) -> None:
+def test_the_wheel_holds_the_browser_files_the_check_page_the_demos_pages_the_types_mark_and_the_license(names: list[str]) -> None:
     wanted = {"anywire/py.typed"}
     wanted |= {f"anywire/js_client/dist/{path.name}" for path in (ROOT / "js_client/dist").iterdir()}
+    wanted |= {f"anywire/server/check_page/{path.name}" for path in (ROOT / "server/check_page").iterdir()}
     wanted |= {f"anywire/server/demo/static/{path.name}" for path in (ROOT / "server/demo/static").iterdir()}
     assert wanted - set(names) == set()
     assert {"anywire/js_client/dist/anywire.js", "anywire/js_client/dist/anywire.min.js"} <= wanted

@@ -15,7 +15,7 @@ from typing import Any
 from tornado.template import Template
 from tornado.web import Application, RequestHandler, StaticFileHandler
 
-from ... import Server
+from ... import Config, Server
 from .deck import DECK
 from .live import SPEAKER, VIEWER_COOKIE, Live
 
@@ -51,14 +51,16 @@ def build(token: str | None = None, **settings: Any) -> Demo:
     """
     if not settings.get("cookie_secret") and "ANYWIRE_COOKIE_SECRET" not in os.environ:
         settings["cookie_secret"] = secrets.token_hex(32)
+    if "ANYWIRE_CHECK_PAGE" not in os.environ:
+        settings.setdefault("check_page", True)
     sio = Server(**settings)
     token = token or secrets.token_urlsafe(16)
     live = Live(sio, token)
     application = Application(
         [
             (re.escape(sio.config.path) + ".*", sio.router),
-            (r"/", Page, {"page": _render("viewer", sio.config.path)}),
-            (r"/speaker", Page, {"page": _render("speaker", sio.config.path)}),
+            (r"/", Page, {"page": _render("viewer", sio.config)}),
+            (r"/speaker", Page, {"page": _render("speaker", sio.config)}),
             (r"/static/([a-z]+\.(?:css|js|svg))", StaticFileHandler, {"path": str(STATIC)}),
         ],
         cookie_secret=sio.config.cookie_secret,
@@ -89,9 +91,10 @@ class Page(RequestHandler):
         self.finish(self._page)
 
 
-def _render(role: str, path: str) -> bytes:
+def _render(role: str, config: Config) -> bytes:
     template = Template((STATIC / "page.html").read_text("utf-8"), name="page.html")
-    return template.generate(role=role, path=path, speaker_namespace=SPEAKER, deck=DECK, inline=_inline, listing=_listing)
+    names = {"speaker_namespace": SPEAKER, "deck": DECK, "inline": _inline, "listing": _listing}
+    return template.generate(role=role, path=config.path, check=config.check_page, **names)
 
 
 def _inline(text: str) -> str:

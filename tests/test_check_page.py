@@ -1,0 +1,721 @@
+"""The page at <path>check: what it asks of the server, and in headless Chromium what it says in each situation, literally."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import gzip
+import json
+import re
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import anywire
+import pytest
+from browser_tools import chromium, wait_until
+from fault_proxy import FaultProxy, Link, Message
+from faults import Fault, fault
+from http_tools import RawClient
+from selenium.webdriver.common.by import By
+from server_tools import Peer, serving
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "server/check_page"
+WAYS = ["websocket", "polling", "jsonp", "htmlfile"]
+SIZES = [(390, 844), (820, 1180), (1440, 900)]
+FILES = {
+    "check": "text/html; charset=utf-8",
+    "check.css": "text/css; charset=utf-8",
+    "check-facts.js": "application/javascript; charset=utf-8",
+    "check-words.js": "application/javascript; charset=utf-8",
+    "check-run.js": "application/javascript; charset=utf-8",
+    "check-page.js": "application/javascript; charset=utf-8",
+}
+
+
+# -- what the server has for it ------------------------------------------------------------------------------------------
+
+
+def test_without_the_setting_there_is_no_page_no_probe_and_no_echo(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving() as sio, RawClient(sio.port) as client:
+            for tail in (*FILES, "check.json", "check.stream"):
+                assert (await client.request("GET", f"/socket.io/{tail}")).status in (400, 404), tail
+            async with Peer(sio.port, "polling") as peer:
+                await peer.send("40/anywire-check,")
+                assert await peer.receive() == '44/anywire-check,{"message":"Invalid namespace"}'
+
+    run(main())
+
+
+@pytest.mark.parametrize("tail", FILES)
+def test_each_file_of_the_page_comes_with_its_type_an_etag_gzip_and_a_strict_policy(tail: str, run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving(check_page=True) as sio, RawClient(sio.port) as client:
+            plain = await client.request("GET", f"/socket.io/{tail}")
+            assert (plain.status, plain.headers["content-type"]) == (200, FILES[tail])
+            if tail != "check-facts.js":
+                source = {"check": "check.html"}.get(tail, tail)
+                assert plain.body == (PAGE / source).read_bytes()
+            packed = await client.request("GET", f"/socket.io/{tail}", headers="Accept-Encoding: gzip\r\n")
+            assert packed.headers["content-encoding"] == "gzip" and gzip.decompress(packed.body) == plain.body
+            again = await client.request("GET", f"/socket.io/{tail}", headers=f"If-None-Match: {plain.headers['etag']}\r\n")
+            assert (again.status, again.body) == (304, b"")
+            assert plain.headers["content-security-policy"] == (
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self' ws: wss:; frame-src 'self'; "
+                "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+            )
+            assert plain.headers["x-frame-options"] == "SAMEORIGIN" and plain.headers["referrer-policy"] == "same-origin"
+            assert plain.headers["cross-origin-resource-policy"] == "same-origin"
+            assert (await client.request("POST", f"/socket.io/{tail}")).status == 405
+
+    run(main())
+
+
+def test_no_other_name_and_no_path_reaches_a_file(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving(check_page=True) as sio, RawClient(sio.port) as client:
+            for tail in ("check.html", "check/", "../check.py", "check%2ecss", "check_page/check.css", "check-other.js"):
+                assert (await client.request("GET", f"/socket.io/{tail}")).status in (400, 404), tail
+
+    run(main())
+
+
+def test_the_facts_tell_the_page_what_the_settings_leave_out(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        settings: dict[str, Any] = {"path": "/live", "transports": ["polling"], "allow_upgrades": False}
+        async with serving(check_page=True, **settings) as sio, RawClient(sio.port) as client:
+            text = (await client.request("GET", "/live/check-facts.js")).text
+            facts = json.loads(text.removeprefix("var anywireFacts = ").removesuffix(";\n"))
+            assert re.fullmatch(r"\d+\.\d+\.\d+.*", facts.pop("version"))
+            assert facts == {
+                "path": "/live/", "namespace": "/anywire-check", "transports": ["polling"], "upgrades": False, "oneProcess": True
+            }  # fmt: skip
+
+    run(main())
+
+
+def test_the_page_brings_its_client_also_where_the_client_is_not_served(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving(check_page=True, serve_client=False) as sio, RawClient(sio.port) as client:
+            assert (await client.request("GET", "/socket.io/anywire.min.js")).status == 200
+            for tail in ("anywire.js", "socket.io.js", "socket.io.min.js"):
+                assert (await client.request("GET", f"/socket.io/{tail}")).status in (400, 404), tail
+        async with serving(serve_client=False) as sio, RawClient(sio.port) as client:
+            assert (await client.request("GET", "/socket.io/anywire.min.js")).status in (400, 404)
+
+    run(main())
+
+
+def test_a_bare_server_has_no_page_and_refuses_the_setting(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(anywire.ConfigError, match=r"^check_page is for anywire\.Server: the page speaks Socket\.IO$"):
+        anywire.EngineServer(check_page=True)
+
+    async def main() -> None:
+        monkeypatch.setenv("ANYWIRE_CHECK_PAGE", "1")
+        server = anywire.EngineServer()
+        await server.start()
+        server.listen(0, "127.0.0.1")
+        async with RawClient(server.port) as client:
+            for tail in ("check", "check.json", "anywire.min.js"):
+                assert (await client.request("GET", f"/engine.io/{tail}")).status in (400, 404), tail
+        await server.shutdown(0)
+
+    run(main())
+
+
+def test_the_probe_tells_a_browser_what_the_server_sees_of_it(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving(check_page=True, trusted_proxies=["127.0.0.1"]) as sio, RawClient(sio.port) as client:
+            headers = "Via: 1.1 squid\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n"
+            answer = await client.request("GET", "/socket.io/check.json", headers=headers)
+            assert answer.headers["content-type"] == "application/json"
+            assert answer.headers["cache-control"] == "no-store, no-transform"
+            seen = json.loads(answer.body)
+            assert seen.pop("time") > 1.6e12
+            assert seen == {
+                "address": "192.0.2.7", "secure": True, "http": "HTTP/1.1", "host": f"127.0.0.1:{sio.port}",
+                "proxy": {"Via": "1.1 squid", "X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}, "handshakes": [],
+            }  # fmt: skip
+            assert (await client.request("POST", "/socket.io/check.json")).status == 405
+
+    run(main())
+
+
+def test_the_probe_tells_which_handshakes_of_a_check_have_arrived_and_why_one_was_refused(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving(check_page=True, transports=["websocket", "polling"]) as sio, RawClient(sio.port) as client:
+            base = "/socket.io/?EIO=4&check=abcdef123&transport="
+            assert (await client.request("GET", base + "polling")).status == 200
+            assert (await client.request("GET", base + "websocket", headers="Origin: http://elsewhere.example\r\n")).status == 403
+            assert (await client.request("GET", base + "htmlfile")).status == 400
+            await client.request("GET", "/socket.io/?EIO=4&transport=polling&check=other9876")
+            async with Peer(sio.port, "websocket", query="&check=abcdef123"):
+                notes = json.loads((await client.request("GET", "/socket.io/check.json?check=abcdef123")).body)["handshakes"]
+            assert notes == [
+                {"transport": "polling", "method": "GET", "upgrade": False, "refusal": ""},
+                {"transport": "websocket", "method": "GET", "upgrade": False, "refusal": "Origin not allowed"},
+                {"transport": "htmlfile", "method": "GET", "upgrade": False, "refusal": "Transport unknown"},
+                {"transport": "websocket", "method": "GET", "upgrade": True, "refusal": ""},
+            ]
+
+    run(main())
+
+
+def test_what_is_noted_of_checks_is_bounded(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving(check_page=True) as sio, RawClient(sio.port) as client:
+            for _ in range(20):
+                await client.request("GET", "/socket.io/?EIO=4&transport=polling&check=first0000")
+            notes = json.loads((await client.request("GET", "/socket.io/check.json?check=first0000")).body)["handshakes"]
+            assert len(notes) == 16
+            for number in range(500):
+                await client.request("PUT", f"/socket.io/?EIO=4&transport=polling&check=later{number:04}")
+            assert json.loads((await client.request("GET", "/socket.io/check.json?check=first0000")).body)["handshakes"] == []
+            notes = json.loads((await client.request("GET", "/socket.io/check.json?check=later0499")).body)["handshakes"]
+            assert notes == [{"transport": "polling", "method": "PUT", "upgrade": False, "refusal": "Bad handshake method"}]
+
+    run(main())
+
+
+def test_the_streamed_answer_comes_in_two_parts_and_ends_when_its_reader_goes(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving(check_page=True) as sio:
+            async with RawClient(sio.port) as client:
+                client.send(f"GET /socket.io/check.stream HTTP/1.1\r\nHost: 127.0.0.1:{sio.port}\r\n\r\n".encode())
+                status, headers = await client.head()
+                assert (status, headers["content-type"], headers["x-accel-buffering"]) == (200, "text/html; charset=utf-8", "no")
+                loop = asyncio.get_running_loop()
+                assert await client.chunk() == b"one" + b" " * 2045
+                first = loop.time()
+                assert await client.chunk() == b"two"
+                assert loop.time() - first > 0.5
+                assert await client.chunk() == b""
+            async with RawClient(sio.port) as client:
+                client.send(f"GET /socket.io/check.stream HTTP/1.1\r\nHost: 127.0.0.1:{sio.port}\r\n\r\n".encode())
+                await client.head()
+
+    run(main())
+
+
+@pytest.mark.parametrize("transport", WAYS)
+def test_the_echo_answers_out_of_the_applications_sight(transport: str, run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        seen: list[Any] = []
+        async with serving(check_page=True) as sio:
+
+            @sio.on("*", namespace="*")
+            def anything(event: str, namespace: str, sid: str, *args: Any) -> None:
+                seen.append((event, namespace))
+
+            @sio.on("connect", namespace="*")
+            def connect(namespace: str, sid: str, environ: Any) -> bool:
+                seen.append(("connect", namespace))
+                return False
+
+            @sio.on("disconnect", namespace=lambda namespace: True)
+            def disconnect(namespace: str, sid: str) -> None:
+                seen.append(("disconnect", namespace))
+
+            sio.use(lambda sid, environ, auth: seen.append("middleware") or False, namespace="*")
+            sio.use_event(lambda sid, event, args: seen.append("event middleware"), namespace="*")
+            async with Peer(sio.port, transport) as peer:
+                await peer.send("40/anywire-check,")
+                assert (await peer.receive()).startswith('40/anywire-check,{"sid":"')
+                await peer.send('42/anywire-check,7["echo",1,"two"]')
+                assert await peer.receive() == '43/anywire-check,7[1,"two"]'
+                await peer.send('42/anywire-check,8["other",1]\x1e41/anywire-check,' if transport != "websocket" else "41/anywire-check,")
+            assert await sio.fetch_sockets() == []
+            assert seen == []
+
+    run(main())
+
+
+def test_an_application_cannot_take_the_namespace_of_the_check_by_mistake() -> None:
+    sio = anywire.Server(check_page=True)
+    for register in (
+        lambda: sio.on("echo", lambda sid: None, namespace="/anywire-check"),
+        lambda: sio.register_namespace(anywire.Namespace("/anywire-check")),
+    ):
+        with pytest.raises(anywire.ConfigError, match=r"^namespace '/anywire-check' is the server's own; choose another name$"):
+            register()
+    anywire.Server().on("echo", lambda sid: None, namespace="/anywire-check")
+
+
+def test_the_pages_scripts_are_es3() -> None:
+    script = """
+        import { readFileSync } from 'node:fs';
+        import { es3Faults } from './es3.mjs';
+        for (const name of process.argv.slice(1)) console.log(JSON.stringify(es3Faults(readFileSync(name, 'utf8'))));
+    """
+    names = [str(PAGE / name) for name in ("check-words.js", "check-run.js", "check-page.js")]
+    command = ["node", "--input-type=module", "-e", script, *names]
+    done = subprocess.run(command, cwd=ROOT / "js_client", capture_output=True, text=True, timeout=30, check=False)
+    faults = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(faults) == 3, done.stderr
+    # A page, unlike the client, is sure to have these.
+    assert [fault for found in faults for fault in found if not re.search("bare (document|location|navigator)$", fault)] == []
+
+
+# -- what it says --------------------------------------------------------------------------------------------------------
+
+
+class Site:
+    """A server with the page in a thread of its own, behind a proxy that can do wrong. ``path``: where the proxy's faults begin."""
+
+    def __init__(self, wrong: Fault | None = None, path: str = "/socket.io/?", **settings: Any) -> None:
+        self._arguments = wrong, path, settings
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=asyncio.run, args=(self._main(),), daemon=True)
+
+    async def _main(self) -> None:
+        wrong, path, settings = self._arguments
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        async with serving(check_page=True, **settings) as self.sio, FaultProxy(self.sio.port, wrong, path) as self.proxy:
+            self.url = f"http://127.0.0.1:{self.proxy.port}/socket.io/check"
+            self._ready.set()
+            await self._end.wait()
+
+    def __enter__(self) -> Site:
+        self._thread.start()
+        assert self._ready.wait(10)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join(10)
+
+
+class Page:
+    """The page in a browser."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+
+    def open(self, url: str, size: tuple[int, int] = (1440, 900)) -> Page:
+        metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size[0] < 1000}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        self.driver.get("about:blank")
+        self.driver.get(url)
+        return self
+
+    def js(self, expression: str) -> Any:
+        return self.driver.execute_script(f"return {expression}")
+
+    def until_over(self) -> Page:
+        wait_until(lambda: self.js("window.anywireCheck && anywireCheck.run && anywireCheck.run.over"), 40)
+        return self
+
+    def again(self) -> Page:
+        self.driver.find_element(By.ID, "again").click()
+        return self.until_over()
+
+    def text(self, selector: str) -> str:
+        return str(self.js(f"document.querySelector('{selector}').innerText")).strip()
+
+    def texts(self, selector: str) -> list[str]:
+        nodes = f"document.querySelectorAll('{selector}')"
+        return [str(text) for text in self.js(f"[].map.call({nodes}, function (node) {{ return node.innerText }})")]
+
+    @property
+    def verdict(self) -> list[str]:
+        """The title and what is said below it."""
+        return [self.text("#title"), *self.texts("#say p"), *([self.text("#hint")] if self.text("#hint") else [])]
+
+    def way(self, name: str) -> tuple[str, str]:
+        return self.text(f"#way-{name} .state"), self.text(f"#way-{name} .why")
+
+    @property
+    def report(self) -> str:
+        return str(self.js("document.getElementById('report').value"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as driver:
+        yield driver
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Page]:
+    browser.execute_cdp_cmd("Network.enable", {})
+    yield Page(browser)
+    browser.get("about:blank")
+
+
+class ForeignHost(Fault):
+    """A proxy that asks the server by the server's own name, so that the page's origin is another one."""
+
+    async def handle(self, link: Link, request: Message) -> None:
+        headers = [(name, "backend.internal" if name.lower() == "host" else value) for name, value in request.headers]
+        await link.forward(dataclasses.replace(request, headers=headers))
+
+
+class Missing(Fault):
+    """A filter that knows the name of a script and has no good opinion of it."""
+
+    async def handle(self, link: Link, request: Message) -> None:
+        await link.answer(404, b"gone")
+
+
+WORKS = r"Your session runs over long polling, which works\. A message takes [\w ]+ to the server and back\."
+FASTEST = r"Your session runs over WebSocket, the fastest way\. A message takes [\w ]+ to the server and back\."
+LET_THROUGH = r"What would make it faster: let WebSocket through to 127\.0\.0\.1:\d+, in the proxy, firewall or virus scanner on the way\."
+TURNED_AWAY = "its request is turned away before it reaches the server"
+FOREIGN = "something else answers in the server's place, such as a log-in page of the network or a filter"
+ALONE = "what the server says arrives, what the browser sends does not"
+
+
+def capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def says(page: Page, *patterns: str) -> None:
+    """The verdict is these sentences, each a pattern."""
+    verdict = page.verdict
+    assert len(verdict) == len(patterns), verdict
+    for sentence, pattern in zip(verdict, patterns, strict=True):
+        assert re.fullmatch(pattern, sentence), f"{sentence!r} is not {pattern!r}"
+
+
+def test_on_a_plain_server_every_way_works_and_the_client_takes_the_first(page: Page) -> None:
+    with Site() as site:
+        page.open(site.url).until_over()
+        says(page, r"Everything works\.", FASTEST)
+        for name in WAYS:
+            state, why = page.way(name)
+            assert state == "works" and re.fullmatch(r"Connected in [\d.]+ m?s\.", why), (name, why)
+            assert re.fullmatch(r"(less than 1|\d+) ms there and back", page.text(f"#way-{name} .figure"))
+            trips = page.js(f"anywireCheck.run.ways.{name}.trips")
+            assert len(trips) == 5 and all(0 <= trip < 2000 for trip in trips)
+            assert page.js(f"document.querySelectorAll('#way-{name} .bars i').length") == 5
+        steps = page.texts("#steps .step")
+        assert steps == ["Begins with WebSocket, the fastest.", "WebSocket carries the session."]
+        assert page.text("#memory") == "The client remembered nothing of an earlier visit. Now it remembers WebSocket, for a day."
+        facts = dict(zip(page.texts("#facts th"), page.texts("#facts td"), strict=True))
+        assert facts["Your address"] == "127.0.0.1, as the server sees it"
+        assert facts["Streaming"] == "Nothing on the way holds answers back."
+        assert facts["On the way"] == "No proxy that says so."
+        assert facts["Protocol"] == "HTTP, not encrypted, HTTP/1.1 in the browser, HTTP/1.1 at the server"
+        assert re.fullmatch(r"Chromium \d+ on Linux", facts["Browser"])
+        assert facts["Storage"] == "Cookies and storage are allowed."
+        assert facts["Time"].endswith("; the server's clock agrees.")
+
+
+def test_the_page_raises_nothing_and_keeps_to_its_own_policy(browser: Any, page: Page) -> None:
+    with Site() as site:
+        browser.get_log("browser")
+        page.open(site.url).until_over()
+        page.again()
+        assert browser.get_log("browser") == []
+
+
+def test_the_next_visit_begins_with_what_worked(page: Page) -> None:
+    with Site(fault("refuse-upgrade", 403)) as site:
+        page.open(site.url).until_over()
+        assert page.texts("#steps .step") == [
+            "Begins with WebSocket, the fastest.",
+            "WebSocket is turned away.",
+            "Tries long polling.",
+            "Long polling carries the session.",
+        ]
+        page.again()
+        steps = page.texts("#steps .step")
+        assert steps[:2] == ["Begins with long polling, which worked the last time.", "Long polling carries the session."]
+        assert page.text("#memory") == "From an earlier visit the client remembered long polling, and it will for another day."
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why", "hint"),
+    [
+        (fault("refuse-upgrade", 403), TURNED_AWAY, LET_THROUGH),
+        (fault("refuse-upgrade", "reset"), TURNED_AWAY, LET_THROUGH),
+        (
+            fault("strip-upgrade"),
+            "its request reaches the server as an ordinary one, for a proxy takes out the words that ask for a WebSocket",
+            re.escape(
+                "What would make it faster: the proxy must pass the headers Upgrade and Connection on (nginx: proxy_http_version 1.1; "
+                'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";).'
+            ),
+        ),
+        (fault("silent-upgrade"), "it opens, but what is sent over it is swallowed on the way", LET_THROUGH),
+        (fault("black-hole", "upgrade"), "its request is held on the way and does not reach the server", LET_THROUGH),
+    ],
+    ids=["refused", "reset", "stripped", "silent", "held"],
+)
+def test_a_blocked_websocket_is_told_with_the_way_that_works_instead(page: Page, wrong: Fault, why: str, hint: str) -> None:
+    with Site(wrong) as site:
+        page.open(site.url + "?patience=1.5").until_over()
+        says(page, r"It works, by a detour\.", f"WebSocket is blocked between you and the server: {why}\\.", WORKS, hint)
+        assert page.way("websocket") == ("blocked", capital(why) + ".")
+        assert [page.way(name)[0] for name in WAYS[1:]] == ["works"] * 3
+
+
+def test_a_proxy_that_holds_answers_back_is_told(page: Page) -> None:
+    with Site(fault("buffer"), path="/socket.io/") as site:
+        page.open(site.url + "?patience=1.5").until_over()
+        says(
+            page,
+            r"It works, by a detour\.",
+            r"WebSocket is blocked between you and the server: its request reaches the server, but the answer does not come back\.",
+            WORKS,
+            r"The endless frame is blocked, which does not matter as long as long polling works\.",
+            LET_THROUGH,
+        )
+        assert page.way("htmlfile") == ("blocked", "What the server sends piece by piece is held back on the way.")
+        assert (
+            "Streaming: Something on the way holds answers back until they are complete, such as a buffering proxy or a virus scanner. "
+            "Long polling does not mind." in page.report
+        )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (fault("drop-posts"), [ALONE] * 3),
+        (fault("drop-posts", "<html>no</html>"), [FOREIGN] * 3),
+        (
+            fault("inject-html", "http"),
+            [
+                FOREIGN,
+                "its scripts do not arrive, or something else answers in their place",
+                "it ends before it has begun, or something else answers in its place",
+            ],
+        ),
+    ],
+    ids=["posts swallowed", "posts answered", "log-in page"],
+)
+def test_what_is_wrong_with_the_other_ways_does_not_matter_while_websocket_works(page: Page, wrong: Fault, why: list[str]) -> None:
+    with Site(wrong) as site:
+        page.open(site.url + "?patience=1.5").until_over()
+        says(
+            page,
+            r"Your connection works\.",
+            FASTEST,
+            r"Long polling, script polling and the endless frame are blocked, which does not matter as long as WebSocket works\.",
+        )
+        assert [page.way(name) for name in WAYS[1:]] == [("blocked", capital(text) + ".") for text in why]
+
+
+def test_what_the_servers_settings_leave_out_is_not_called_blocked(page: Page) -> None:
+    with Site(transports=["polling", "jsonp"]) as site:
+        page.open(site.url).until_over()
+        says(page, r"Your connection works\.", r"The settings of this server leave WebSocket out\.", WORKS)
+        for name in ("websocket", "htmlfile"):
+            assert page.way(name) == ("not offered", "The server's settings leave it out.")
+        assert page.way("polling")[0] == page.way("jsonp")[0] == "works"
+
+
+def test_a_browser_without_websocket_and_one_without_xmlhttprequest_are_told_so(browser: Any, page: Page) -> None:
+    with Site() as site:
+        added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": "delete window.WebSocket"})
+        try:
+            page.open(site.url).until_over()
+        finally:
+            browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+        says(page, r"Your connection works\.", r"This browser has no WebSocket, or it is switched off\.", WORKS)
+        assert page.way("websocket") == ("not in this browser", "The browser is too old for it, or has it switched off.")
+
+
+def test_a_page_of_another_origin_is_refused_by_the_server_and_told_why(page: Page) -> None:
+    with Site(ForeignHost()) as site:
+        page.open(site.url + "?patience=1.5").until_over()
+        why = re.escape("takes this page for one of another site (“Origin not allowed”), as it does when a proxy changes the Host header.")
+        says(
+            page,
+            r"The server refuses the connection\.",
+            "The server " + why,
+            r"The network is not to blame: the server's people can help\.",
+        )
+        assert re.fullmatch("The server refuses WebSocket: it " + why, page.way("websocket")[1])
+        assert re.fullmatch("The server refuses long polling: it " + why, page.way("polling")[1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        (
+            {"authorization": lambda environ: "please log in"},
+            "says “please log in”; perhaps a log-in is missing, or the cookie that shows it",
+        ),
+        ({"allowed_hosts": ["live.example.org"]}, "does not serve the name 127.0.0.1:PORT (its setting allowed_hosts leaves it out)"),
+    ],
+    ids=["authorization", "host"],
+)
+def test_what_the_server_says_against_a_browser_is_told(page: Page, settings: dict[str, Any], why: str) -> None:
+    with Site(**settings) as site:
+        page.open(site.url + "?patience=1.5").until_over()
+        says(
+            page,
+            r"The server refuses the connection\.",
+            re.escape(f"The server {why}.".replace("PORT", str(site.proxy.port))),
+            r"The network is not to blame: the server's people can help\.",
+        )
+
+
+def test_a_network_that_swallows_everything_but_simple_requests_is_told_way_by_way(page: Page) -> None:
+    with Site(fault("black-hole")) as site:
+        page.open(site.url + "?patience=1").until_over()
+        says(
+            page,
+            r"No connection can be made\.",
+            r"The server answers simple requests, but nothing that keeps a connection gets through\.",
+            r"WebSocket is blocked between you and the server: its request is held on the way and does not reach the server\.",
+            r"Long polling is blocked between you and the server: its requests get no answer\.",
+            r"Script polling is blocked between you and the server: its requests get no answer\.",
+            r"The endless frame is blocked between you and the server: its requests get no answer\.",
+            r"Send the report below to the help desk, and try once over another network, such as a phone's\.",
+        )
+        assert "What the client chose by itself: nothing" in page.report
+
+
+def test_a_log_in_page_in_the_servers_place_is_told(page: Page) -> None:
+    with Site(path="/socket.io/") as site:
+        page.open(site.url + "?patience=1").until_over()
+        site.proxy.fault = fault("inject-html")
+        page.again()
+        says(
+            page,
+            r"Something else answers in the server's place\.",
+            r"127\.0\.0\.1:\d+ is answered by another page, such as the log-in page of a hotel or a filter\. "
+            r"Open any other web page: if it asks you to log in or to agree, do so and check again\.",
+        )
+
+
+def test_a_server_that_has_gone_since_is_told(page: Page) -> None:
+    with Site(path="/socket.io/") as site:
+        page.open(site.url + "?patience=1").until_over()
+        site.proxy.fault = fault("black-hole")
+        page.again()
+        says(
+            page,
+            r"The server does not answer\.",
+            r"127\.0\.0\.1:\d+ has sent this page, but does not answer any more \(no answer within 1 s\)\. "
+            r"The server has stopped, or the network between you and it is broken\.",
+            r"Try again in a minute, and once over another network, such as a phone's\.",
+        )
+
+
+def test_a_device_that_is_offline_is_told_and_checked_again_when_it_is_back(browser: Any, page: Page) -> None:
+    network = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    with Site(path="/socket.io/") as site:
+        page.open(site.url + "?patience=1").until_over()
+        try:
+            site.proxy.fault = fault("black-hole")
+            browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, **network})
+            page.again()
+            says(
+                page,
+                r"This device is offline\.",
+                r"The browser says that it has no network\. Switch Wi-Fi or mobile data on, or plug the cable in: "
+                r"the check begins again by itself\.",
+            )
+        finally:
+            site.proxy.fault = Fault()
+            browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, **network})
+        wait_until(lambda: page.verdict[0] == "Everything works.", 20)
+
+
+def test_storage_and_cookies_that_are_refused_are_told(browser: Any, page: Page) -> None:
+    refuse = "Object.defineProperty(window, 'localStorage', { get: function () { throw new Error('refused') } });"
+    refuse += "Object.defineProperty(navigator, 'cookieEnabled', { value: false })"
+    with Site() as site:
+        added = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": refuse})
+        browser.execute_cdp_cmd("Emulation.setDocumentCookieDisabled", {"disabled": True})
+        try:
+            page.open(site.url).until_over()
+        finally:
+            browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+            browser.execute_cdp_cmd("Emulation.setDocumentCookieDisabled", {"disabled": False})
+        says(page, r"Everything works\.", FASTEST)
+        assert page.text("#memory") == "This browser lets the page keep nothing, so the client begins anew each time."
+        assert "- Storage: Cookies are off. The connection does without, but a log-in that is kept in one does not." in page.report
+
+
+def test_a_connection_that_keeps_breaking_is_told(page: Page) -> None:
+    with Site(fault("cut-seconds", 1.0)) as site:
+        page.open(site.url).until_over()
+        held = re.compile(
+            r"It broke \d times, the last time after [\d.]+ m?s \(transport \w+\)\. (It is back for .*\.|It is not back yet\.) "
+            r"Something on the way ends connections\."
+        )
+        wait_until(lambda: held.fullmatch(page.text("#held")), 20)
+        page.js("document.getElementById('copy').click()")
+        assert held.search(page.report)
+
+
+def test_without_the_client_file_the_page_says_so(page: Page) -> None:
+    with Site(Missing(), path="/socket.io/anywire.min.js") as site:
+        page.open(site.url).until_over()
+        says(
+            page,
+            r"The check could not start\.",
+            r"The client of this server, anywire\.min\.js, did not load: something on the way or in the browser keeps it away\. "
+            r"Pages that use it do not work either\.",
+        )
+        assert [page.js(f"document.getElementById('{part}').offsetHeight") for part in ("ways", "halves")] == [0, 0]
+        assert "The check could not start." in page.report
+
+
+def test_without_the_pages_own_scripts_it_says_so(page: Page) -> None:
+    with Site(Missing(), path="/socket.io/check-") as site:
+        page.open(site.url)
+        wait_until(lambda: page.js("document.readyState") == "complete")
+        says(
+            page,
+            r"Checking the connection…",
+            r"If this line stays, the page's scripts did not load: something on the way or in the browser keeps them away\.",
+        )
+
+
+def test_without_javascript_it_says_so(browser: Any, page: Page) -> None:
+    with Site() as site:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        try:
+            page.open(site.url)
+            title = wait_until(lambda: [h.text for h in browser.find_elements(By.CSS_SELECTOR, "noscript h1")])
+            shown = browser.find_element(By.TAG_NAME, "body").text
+        finally:
+            browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+        assert title == ["JavaScript is off."]
+        assert "say: “JavaScript is off in my browser.”" in shown
+        assert "Checking" not in shown
+
+
+def test_the_report_holds_everything_as_text_and_no_session_id(browser: Any, page: Page) -> None:
+    with Site(fault("refuse-upgrade", 403)) as site:
+        page.open(site.url).until_over()
+        report = page.report
+        for line in (
+            site.url,
+            "It works, by a detour.",
+            f"WebSocket is blocked between you and the server: {TURNED_AWAY}.",
+            f"- WebSocket (websocket): blocked. {capital(TURNED_AWAY)}. [closed 1006]",
+            "What the client chose by itself: long polling",
+            "- Your address: 127.0.0.1, as the server sees it",
+        ):
+            assert line in report.split("\n"), line
+        assert re.search(r"^- Long polling \(polling\): works\. Connected in \d+ ms\. Round trips: [\d.]+(, [\d.]+){4} ms\.$", report, re.M)
+        assert re.search(r"^\d+ < polling 0\{\"sid\":\"\.\.\.\"", report, re.M)
+        for sid in site.sio._hub.sessions:
+            assert sid not in report
+        browser.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
+        browser.find_element(By.ID, "copy").click()
+        wait_until(lambda: page.text("#copy") == "Copied")
+        assert page.js("window.getSelection().toString() || document.activeElement.value").strip().startswith("Connection check, ")
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+def test_the_page_fits_every_window(page: Page, size: tuple[int, int]) -> None:
+    with Site(fault("strip-upgrade")) as site:
+        page.open(site.url, size).until_over()
+        assert page.js("window.innerWidth") == size[0] and page.js("document.documentElement.scrollWidth") <= size[0]
+        for selector in ("#again", "#verdict", *(f"#way-{name} .card" for name in WAYS), "#choice", "#around", "#report", "#copy"):
+            box = page.js(f"document.querySelector('{selector}').getBoundingClientRect().toJSON()")
+            assert box["left"] >= 0 and box["right"] <= size[0] and box["width"] > 80 and box["height"] > 30, (selector, box)
+        top = page.js("document.getElementById('top').getBoundingClientRect().toJSON()")
+        button = page.js("document.getElementById('again').getBoundingClientRect().toJSON()")
+        assert top["top"] <= button["top"] and button["bottom"] <= top["bottom"]
