@@ -8,6 +8,7 @@ import difflib
 import importlib
 import logging
 import os
+import re
 import signal
 import ssl
 import sys
@@ -16,6 +17,8 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 from urllib.parse import quote
+
+from tornado.web import Application, StaticFileHandler
 
 from .app import Server
 from .config import Config, settings_table
@@ -46,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="serve a Server that a module defines")
     serve.add_argument("target", metavar="MODULE:ATTRIBUTE", help="where the anywire.Server is, such as app:sio")
-    serve.add_argument("--app", metavar="MODULE:TORNADO_APP", help="a tornado.web.Application to serve it in")
+    around = serve.add_mutually_exclusive_group()
+    around.add_argument("--app", metavar="MODULE:TORNADO_APP", help="a tornado.web.Application to serve it in")
+    around.add_argument("--static", metavar="FOLDER", help="serve the files of a folder beside it, index.html for /")
     _add_listening(serve)
     for row in settings_table():
         if row.text:
@@ -93,7 +98,7 @@ async def _run_target(arguments: argparse.Namespace) -> int:
     if not isinstance(server, Endpoint):
         raise ConfigError(f"{arguments.target} is a {type(server).__name__}; it must be an anywire.Server or EngineServer")
     _tell_ineffective(arguments, server)
-    app = _load(arguments.app) if arguments.app else None
+    app = _load(arguments.app) if arguments.app else _with_files(server, arguments.static) if arguments.static else None
     told = _listen_to_signals()
     await server.start()
     _listen(server, app, arguments)
@@ -131,6 +136,14 @@ def _announce(server: Endpoint, arguments: argparse.Namespace) -> str:
     print(f"  over     {', '.join(server.config.transports)}")
     print("  Ctrl-C tells the clients, then ends; twice ends at once", flush=True)
     return base
+
+
+def _with_files(server: Endpoint, folder: str) -> Application:
+    """An application of the server and the files of ``folder``. Raises ConfigError when there is no such folder."""
+    if not os.path.isdir(folder):
+        raise ConfigError(f"there is no folder {folder!r} in {os.getcwd()}")
+    files = {"path": os.path.abspath(folder), "default_filename": "index.html"}
+    return Application([(re.escape(server.config.path) + ".*", server.router), (r"/(.*)", StaticFileHandler, files)])
 
 
 def _tell_ineffective(arguments: argparse.Namespace, server: Endpoint) -> None:

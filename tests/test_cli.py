@@ -181,6 +181,33 @@ def test_an_application_is_served_with_it_over_tls(folder: Path, run: Callable[.
     run(talk())
 
 
+def test_the_files_of_a_folder_are_served_beside_it_and_no_others(folder: Path, run: Callable[..., Any]) -> None:
+    (folder / "public/sub").mkdir(parents=True)
+    (folder / "public/index.html").write_text("<p>start")
+    (folder / "public/sub/x.js").write_text("x()")
+
+    async def get(port: int, target: str) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+        return answer.split(b"\r\n")[0].split()[1] + b" " + answer.split(b"\r\n\r\n", 1)[1]
+
+    async def talk() -> None:
+        async with command(folder, "serve", "app:sio", "--port", "0", "--static", "public") as serve:
+            assert await get(serve.port, "/") == b"200 <p>start"
+            assert await get(serve.port, "/sub/x.js") == b"200 x()"
+            assert (await get(serve.port, "/socket.io/anywire.js")).startswith(b"200 ")
+            for wrong in ("/app.py", "/../app.py", "/%2e%2e/app.py", "/sub/../../app.py", "//etc/passwd", "/sub/"):
+                assert (await get(serve.port, wrong))[:3] in (b"403", b"404"), wrong
+            async with client(serve.port) as near:
+                assert await near.call("settings")
+            serve.process.send_signal(signal.SIGINT)
+            assert await serve.end() == 0
+
+    run(talk())
+
+
 def test_a_bare_engine_is_served_too_and_addresses_of_version_6_are_in_brackets(folder: Path, run: Callable[..., Any]) -> None:
     async def talk() -> None:
         async with command(folder, "serve", "app:engine", "--port", "0", "--host", "::1") as serve:
@@ -222,6 +249,7 @@ def test_a_flag_wins_over_the_environment_and_one_without_effect_is_said(folder:
         (["serve", "app:anywire.Server"], "app:anywire.Server is a class; name an object, such as sio = anywire.Server()"),
         (["serve", "app:sio", "--app", "app:lonely"], "app has no route to this server"),
         (["serve", "app:sio", "--app", "app:not_a_server"], "app must be a tornado.web.Application, not int"),
+        (["serve", "app:sio", "--static", "nowhere"], "there is no folder 'nowhere' in "),
         (["serve", "app:sio", "--certfile", "missing.pem"], "cannot read 'missing.pem'"),
         (["serve", "app:sio", "--certfile", "app.py"], "'app.py' is no PEM certificate with its key"),
         (["serve", "app:sio", "--keyfile", "key.pem"], "--keyfile needs --certfile"),
@@ -263,7 +291,18 @@ def test_a_fault_of_the_module_itself_is_shown_with_its_line(fault: str, shown: 
     assert type(error.value).__name__ == shown and error.traceback[-1].path.name == "broken.py"
 
 
-@pytest.mark.parametrize("arguments", [[], ["sing"], ["serve"], ["serve", "app:sio", "--no-such-flag"], ["demo", "--port", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["sing"],
+        ["serve"],
+        ["serve", "a:b", "--app", "a:c", "--static", "."],
+        ["serve", "app:sio", "--no-such-flag"],
+        ["demo", "--port", "x"],
+    ],
+    ids=" ".join,
+)
 def test_what_is_no_command_gets_the_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
