@@ -84,7 +84,7 @@ class Config:
     connect_timeout: float = _setting(45.0, "seconds from the session's opening to its first CONNECT", low=0.05, high=600)
     max_payload: int = _setting(1_000_000, "bytes of one message or request body from a client", low=128, high=2**30)
     max_queue_messages: int = _setting(
-        512, "messages that may wait for one slow client; a fast broadcast to a poller queues here too", low=1, high=10**7
+        10_000, "messages that may wait for one slow client, and of what one handler emits to a poller at once", low=1, high=10**7
     )
     max_queue_bytes: int = _setting(16_777_216, "bytes that may wait for one slow client", low=1024, high=2**32)
     max_socket_backlog: int = _setting(65_536, "unsent bytes in one socket before further messages wait in the queue", low=1024, high=2**30)
@@ -93,6 +93,15 @@ class Config:
     namespaces: tuple[str, ...] = _setting((), 'namespaces that clients may join though no handler is registered for them; "*": any')
     max_namespaces: int = _setting(32, "namespaces that one client may join", low=1, high=100_000)
     max_rooms: int = _setting(256, "rooms that one client may be in, per namespace", low=1, high=10**6)
+    event_rate: float = _setting(
+        0.0, "packets a second of one client, ten seconds' worth at once, before its session is closed; 0: any number", low=0, high=10**6
+    )
+    handshake_rate: float = _setting(
+        0.0, "new sessions and wrong ids a second from one address, ten seconds' worth at once, then 429; 0: any number", low=0, high=10**6
+    )
+    max_sessions_per_address: int = _setting(
+        0, "sessions that one address (IPv6: /64) may have at once, before 429; 0: any number", low=0, high=10**7
+    )
     max_handler_backlog: int = _setting(1000, "events of one client that may wait for its running handler", low=1, high=10**6)
     async_handlers: bool = _setting(False, "run the events of one client at the same time instead of in their order")
     origins: Origins = _setting(
@@ -100,6 +109,9 @@ class Config:
     )
     credentials: bool = _setting(True, "let cross-origin pages send cookies; not with origins='*'")
     allowed_hosts: tuple[str, ...] = _setting((), "Host header values that are served; empty: any (set it against DNS rebinding)")
+    require_origin: bool = _setting(
+        False, "refuse who says neither Origin nor Sec-Fetch-Site, as no present browser does; for servers that trust a cookie alone"
+    )
     trusted_proxies: tuple[str, ...] = _setting((), "addresses or networks whose X-Forwarded-For and -Proto are believed")
     cookie: str = _setting("", "name of a cookie that holds the session id for sticky balancers; empty: none")
     cookie_secret: str = _setting("", "secret of Tornado's signed cookies, for signed_cookie()", secret=True)

@@ -23,6 +23,7 @@ from .protocols.base import Limits, Protocol
 from .router import RequestRouter
 from .session import Session, SessionEnv
 from .tasks import Runner
+from .throttle import Throttle
 from .timers import Wheel
 
 __all__ = ["Endpoint"]
@@ -45,6 +46,8 @@ class Endpoint:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._env: SessionEnv | None = None
         self._running: Runner | None = None
+        #: How many packets of each session came lately, where that is limited.
+        self._meter: Throttle | None = None
         self._http: list[HTTPServer] = []
         self._ports: list[int] = []
         self._background: set[asyncio.Task[Any]] = set()
@@ -68,7 +71,7 @@ class Endpoint:
         self._env = SessionEnv(
             config=self.config,
             wheel=Wheel(loop),
-            on_packet=self._packet_sink(),
+            on_packet=self._metered(self._packet_sink()) if self.config.event_rate else self._packet_sink(),
             on_closed=self._on_closed,
             defer=loop.call_soon,
             limits=Limits(max_bytes=self.config.max_payload),
@@ -166,8 +169,24 @@ class Endpoint:
         """What takes a session's packets, called directly: it is on the hot path."""
         raise NotImplementedError
 
+    def _metered(self, sink: Callable[[Session, Packet], None]) -> Callable[[Session, Packet], None]:
+        """``sink`` for sessions that keep to ``event_rate``."""
+        loop, throttle = asyncio.get_running_loop(), Throttle(self.config.event_rate)
+        self._meter = throttle
+
+        def on_packet(session: Session, packet: Packet) -> None:
+            if throttle.take(session, loop.time()):
+                sink(session, packet)
+            else:
+                session.close(CloseReason.OVERLOAD, 1008)
+
+        return on_packet
+
     def _on_closed(self, session: Session, reason: CloseReason) -> None:
-        self._hub.sessions.pop(session.id, None)
+        if self._hub.sessions.pop(session.id, None) is not None:
+            self._requests.left(session)
+        if self._meter is not None:
+            self._meter.forget(session)
 
     # -- small things that both servers have ------------------------------------------------------------------------
 

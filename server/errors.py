@@ -5,6 +5,7 @@
     Exception
     +-- Refused (transports.base)            an answer to the peer; carries status and body
     |   +-- HandshakeRefused                 an HTTP request that gets no session; Engine.IO's numbered errors
+    |   |   +-- TooMany                      429: one address asks too often
     |   +-- ProtocolError                    the peer broke the protocol: its session is closed
     +-- AnywireError                         a mistake or a fact told to the application
         +-- ConfigError (ValueError)         a setting that is unknown, contradictory or out of range
@@ -96,6 +97,14 @@ class HandshakeRefused(Refused):
             body=orjson.dumps({"code": int(code), "message": self.message}),
             content_type="application/json",
         )
+
+
+class TooMany(HandshakeRefused):
+    """One address asks for more than it may have (429, RFC 6585, section 4)."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(HandshakeCode.FORBIDDEN, message, 429)
+        self.headers = [("Retry-After", "10")]
 
 
 class ProtocolError(Refused):

@@ -127,7 +127,7 @@ class OriginPolicy:
         """A request without Origin: a native client, an old browser's same-origin GET, or a script tag."""
         headers = exchange.headers
         site = headers.get("Sec-Fetch-Site")
-        if site in (None, "same-origin", "none") and not (script and site is None):
+        if site in ("same-origin", "none") or (site is None and not script and not self._config.require_origin):
             return
         if self._config.origins == "*":
             return
@@ -136,7 +136,7 @@ class OriginPolicy:
             page = _parse(referer)
             if page is not None and self.allows(_spelled(page), exchange, environ):
                 return
-        elif script and site is None and "Cookie" not in headers:
+        elif script and site is None and not self._config.require_origin and "Cookie" not in headers:
             return  # nothing of the user's rides on it
         raise HandshakeRefused(HandshakeCode.FORBIDDEN, "Origin not allowed")
 

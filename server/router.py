@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..transports.base import Exchange, HttpProfile, Loss, Refused, Transport, T
 from ..transports.framing import wrap
 from .check import CheckPage
 from .config import Config
-from .errors import CloseReason, ConnectionRefusedError, HandshakeCode, HandshakeRefused
+from .errors import CloseReason, ConnectionRefusedError, HandshakeCode, HandshakeRefused, TooMany
 from .events import Open
 from .handshake import Handshake
 from .hub import Hub
@@ -21,6 +22,7 @@ from .protocols.registry import locate
 from .session import Session, SessionEnv, SessionState
 from .static import StaticFiles
 from .tasks import Runner
+from .throttle import Throttle, address_key
 
 __all__ = ["RequestRouter"]
 
@@ -61,6 +63,9 @@ class RequestRouter:
         self._check = CheckPage(config) if config.check_page and not any(protocol.bare for protocol in protocols) else None
         self._static = StaticFiles(config.serve_client, None if self._check is None else self._check.facts())
         self._options: dict[HttpProfile, TransportOptions] = {}
+        self._rate = Throttle(config.handshake_rate) if config.handshake_rate else None
+        #: Sessions by address, where their number is limited.
+        self._crowd: Counter[str] = Counter()
         #: While true, no new session is made: the server is shutting down.
         self.draining = False
 
@@ -138,6 +143,10 @@ class RequestRouter:
             raise HandshakeRefused(HandshakeCode.BAD_METHOD)
         if self.draining:
             raise Refused("server shutting down", status=503, headers=[("Retry-After", "1")])
+        self._check_rate(exchange)
+        limit = self._config.max_sessions_per_address
+        if limit and self._crowd[address_key(exchange.peer[0])] >= limit:
+            raise TooMany("Too many sessions")
         authorize = self._config.authorization
         try:
             verdict = authorize(handshake.environ()) if authorize is not None else None
@@ -148,6 +157,23 @@ class RequestRouter:
         else:
             _judge(verdict)
             self._admit(exchange, protocol, located, handshake)
+
+    def _check_rate(self, exchange: Exchange) -> None:
+        if self._rate is not None and not self._rate.take(address_key(exchange.peer[0]), self._env().wheel.now()):
+            raise TooMany("Too many requests")
+
+    def _enter(self, session: Session) -> None:
+        self._hub.sessions[session.id] = session
+        if self._config.max_sessions_per_address:
+            self._crowd[address_key(session.handshake.peer[0])] += 1
+
+    def left(self, session: Session) -> None:
+        """A session that was made here has ended."""
+        if self._config.max_sessions_per_address:
+            key = address_key(session.handshake.peer[0])
+            self._crowd[key] -= 1
+            if not self._crowd[key]:
+                del self._crowd[key]
 
     def _decide_later(
         self, exchange: Exchange, protocol: Protocol, located: Located, handshake: Handshake, verdict: Awaitable[Any]
@@ -188,7 +214,7 @@ class RequestRouter:
     def _greet(self, exchange: Exchange, protocol: Protocol, located: Located, handshake: Handshake) -> None:
         """Make a session that waits for its first carrier, and answer with its id once the application has agreed."""
         session = Session(self._hub.new_id(), protocol, self._env(), handshake, located.binary)
-        self._hub.sessions[session.id] = session
+        self._enter(session)
         session.await_carrier()
 
         def decided(refusal: str | None) -> None:
@@ -217,7 +243,7 @@ class RequestRouter:
         self._set_cookie(exchange, session)
         kind = self._transports[located.transport]
         transport = kind.open(exchange, session, self._options_for(protocol))
-        self._hub.sessions[session.id] = session
+        self._enter(session)
         # A stream has nothing to gain from an upgrade, and its end could not be told in order.
         offers = config.allow_upgrades and not kind.streaming
         upgrades = tuple(name for name in protocol.upgrades if name in config.transports) if offers else ()
@@ -255,6 +281,7 @@ class RequestRouter:
             exchange.respond(200, b"", headers=NO_STORE)
             return
         if session is None:
+            self._check_rate(exchange)
             self._miss(exchange, protocol, located)
             return
         if session.protocol is not protocol:

@@ -37,6 +37,7 @@ LAYERS: dict[str, int] = {
     "server.protocols.socketio09": 1,
     "server.static": 1,
     "server.tasks": 1,
+    "server.throttle": 1,
     "server.timers": 1,
     "transports.frames": 1,
     # 2: what waits to be sent
