@@ -44,24 +44,21 @@ class OriginPolicy:
         """Let the request through and add its CORS headers, or raise HandshakeRefused (403; 421 for a foreign Host).
 
         ``script`` marks requests that any page can cause *and read* without asking (JSONP): they must show where they come from.
-        ``credentialed``: the client asks with credentials whatever the settings say, so that no browser would take the answer "*". False is
-        returned when a page elsewhere is admitted in this way: then its cookies must count for nothing.
+        ``credentialed``: the client asks with credentials whatever the settings say, so that no browser would take an answer without
+        permission for them. False is returned when a page elsewhere is admitted and ``credentials`` is off: then its cookies must
+        count for nothing, which browsers send with WebSockets, script tags and frames all the same.
         """
         headers = exchange.headers
         self._check_host(headers.get("Host", ""))
         origin = headers.get("Origin")
         if origin is None:
-            self._check_silent(exchange, environ, script)
-            return True
+            return self._check_silent(exchange, environ, script)
         if not _printable(origin):
             raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
         if not self.allows(origin, exchange, environ):
             raise HandshakeRefused(HandshakeCode.FORBIDDEN, "Origin not allowed")
         exchange.extra_headers.extend(self._cors(origin, credentialed))
-        if credentialed and self._config.origins == "*":
-            page = _parse(origin)
-            return page is not None and _same(page, exchange)
-        return True
+        return self._config.credentials or _is_here(origin, exchange)
 
     def allows(self, origin: str, exchange: Exchange, environ: Mapping[str, Any] | None = None) -> bool:
         """Whether pages of ``origin`` may talk to this server at the host they asked for."""
@@ -110,11 +107,10 @@ class OriginPolicy:
         exchange.respond(204, headers=headers)
 
     def _cors(self, origin: str, credentialed: bool = False) -> list[tuple[str, str]]:
-        anyone = self._config.origins == "*"
-        if anyone and not credentialed:
+        if self._config.origins == "*" and not credentialed:
             return [("Access-Control-Allow-Origin", "*")]
         headers = [("Access-Control-Allow-Origin", origin), ("Vary", "Origin")]
-        if self._config.credentials or (anyone and credentialed):
+        if self._config.credentials or credentialed:
             headers.append(("Access-Control-Allow-Credentials", "true"))
         return headers
 
@@ -123,22 +119,28 @@ class OriginPolicy:
         if allowed and host.lower() not in allowed and host.lower().rpartition(":")[0] not in allowed:
             raise HandshakeRefused(HandshakeCode.FORBIDDEN, "Host not served here", status=421)
 
-    def _check_silent(self, exchange: Exchange, environ: Mapping[str, Any] | None, script: bool) -> None:
-        """A request without Origin: a native client, an old browser's same-origin GET, or a script tag."""
+    def _check_silent(self, exchange: Exchange, environ: Mapping[str, Any] | None, script: bool) -> bool:
+        """A request without Origin: a native client, an old browser's same-origin GET, or a script tag. Whether its cookies count."""
         headers = exchange.headers
         site = headers.get("Sec-Fetch-Site")
         if site in ("same-origin", "none") or (site is None and not script and not self._config.require_origin):
-            return
-        if self._config.origins == "*":
-            return
+            return True
         referer = headers.get("Referer")
+        if self._config.origins == "*":
+            return (site is None and not script) or (referer is not None and _is_here(referer, exchange))
         if referer is not None:
             page = _parse(referer)
             if page is not None and self.allows(_spelled(page), exchange, environ):
-                return
+                return self._config.credentials or _same(page, exchange)
         elif script and site is None and not self._config.require_origin and "Cookie" not in headers:
-            return  # nothing of the user's rides on it
+            return True  # nothing of the user's rides on it
         raise HandshakeRefused(HandshakeCode.FORBIDDEN, "Origin not allowed")
+
+
+def _is_here(url: str, exchange: Exchange) -> bool:
+    """Whether ``url`` is of the origin that was asked."""
+    page = _parse(url)
+    return page is not None and _same(page, exchange)
 
 
 def _call_of(value: object) -> object:

@@ -91,6 +91,36 @@ def test_an_old_browsers_script_tag_with_cookies_and_without_a_referer_is_refuse
     run(main())
 
 
+@pytest.mark.parametrize("settings", [{"origins": "*"}, {"origins": [GOOD], "credentials": False}], ids=["anyone", "a list"])
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_without_credentials_a_page_elsewhere_brings_no_cookies_and_the_servers_own_does(
+    transport: str, settings: dict[str, Any], run: Callable[..., Any]
+) -> None:
+    """Browsers send them all the same: with WebSockets, script tags and frames."""
+    seen: list[Any] = []
+
+    async def main() -> None:
+        async with serving(authorization=lambda environ: seen.append(environ.get("HTTP_COOKIE")), **settings) as sio:
+            own = f"http://127.0.0.1:{sio.port}"
+            for page, site, cookie in ((GOOD, "cross-site", None), (own, "same-origin", "user=ann")):
+                for said in (origin(page), f"Sec-Fetch-Site: {site}\r\nReferer: {page}/page\r\n"):
+                    answer = await knock(sio.port, transport, said + "Cookie: user=ann\r\n")
+                    assert answer.status in (101, 200) and seen == [cookie], (said, seen)
+                    seen.clear()
+            # An old browser's script tag says where it stands by its Referer alone.
+            if transport == "jsonp":
+                for page, cookie in ((GOOD, None), (own, "user=ann")):
+                    await knock(sio.port, transport, f"Referer: {page}/page\r\nCookie: user=ann\r\n")
+                    assert seen == [cookie]
+                    seen.clear()
+            # No page at all, which a script always has.
+            if transport != "jsonp":
+                await knock(sio.port, transport, "Cookie: user=ann\r\n")
+                assert seen == ["user=ann"]
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     "trick",
     [

@@ -14,6 +14,7 @@ from http_tools import RawClient, masked, text
 from server_tools import serving
 
 BASE = "/socket.io/?EIO=3&transport="
+ELSEWHERE = "https://elsewhere.example"
 OCTETS = "Content-Type: application/octet-stream\r\n"
 
 
@@ -597,21 +598,24 @@ def test_who_knows_the_id_of_a_session_on_a_websocket_can_do_nothing_with_it(run
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "GET"])
-def test_where_anyone_may_come_these_clients_are_allowed_the_credentials_that_they_insist_on(method: str, run: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("settings", [{"origins": "*"}, {"origins": [ELSEWHERE], "credentials": False}], ids=["anyone", "a list"])
+def test_without_credentials_these_clients_are_allowed_those_that_they_insist_on(
+    method: str, settings: dict[str, Any], run: Callable[..., Any]
+) -> None:
     async def main() -> None:
-        async with serving(origins="*") as sio, RawClient(sio.port) as client:
-            elsewhere = "Origin: https://elsewhere.example\r\nAccess-Control-Request-Method: POST\r\n"
+        async with serving(**settings) as sio, RawClient(sio.port) as client:
+            elsewhere = f"Origin: {ELSEWHERE}\r\nAccess-Control-Request-Method: POST\r\n"
             answer = await client.request(method, BASE + "polling", headers=elsewhere)
-            assert answer.headers["access-control-allow-origin"] == "https://elsewhere.example"
+            assert answer.headers["access-control-allow-origin"] == ELSEWHERE
             assert answer.headers["access-control-allow-credentials"] == "true" and answer.headers["vary"] == "Origin"
             answer = await client.request(method, BASE.replace("3", "4") + "polling", headers=elsewhere)
-            assert answer.headers["access-control-allow-origin"] == "*"
+            assert answer.headers["access-control-allow-origin"] == ("*" if settings["origins"] == "*" else ELSEWHERE)
             assert "access-control-allow-credentials" not in answer.headers
 
     run(main())
 
 
-@pytest.mark.parametrize(("origin", "cookie"), [("https://elsewhere.example", None), ("null", None), ("http://127.0.0.1:{port}", "a=b")])
+@pytest.mark.parametrize(("origin", "cookie"), [(ELSEWHERE, None), ("null", None), ("http://127.0.0.1:{port}", "a=b")])
 def test_but_a_page_elsewhere_brings_no_cookies_with_that(origin: str, cookie: str | None, run: Callable[..., Any]) -> None:
     async def main() -> None:
         seen: list[Any] = []
