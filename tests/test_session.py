@@ -587,7 +587,7 @@ def test_attachments_count_towards_the_size_of_their_packet() -> None:
 
 def _full(world: World) -> None:
     world.carrier.is_ready = False
-    for _ in range(600):
+    for _ in range(world.env.config.max_queue_messages + 100):
         world.say("x")
 
 
