@@ -34,6 +34,42 @@ class Owner:
     def on_drained(self) -> None:
         pass
 
+    def on_backlog(self) -> None:
+        pass
+
+
+class Answering(Owner):
+    """Corks its wire, as a WebSocket does, while it answers what it reads."""
+
+    def __init__(self, wire: Wire, *answers: tuple[Wire, bytes]) -> None:
+        super().__init__()
+        self.wire, self.answers, self.backlogs = wire, answers, 0
+        wire.owner = self
+
+    def on_bytes(self, data: bytes) -> None:
+        super().on_bytes(data)
+        self.wire.cork()
+        for wire, answer in self.answers:
+            wire.write(answer)
+        self.wire.uncork()
+
+    def on_backlog(self) -> None:
+        self.backlogs += 1
+
+
+class Sending:
+    """A socket that remembers what each send() was given."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock, self.sent = sock, list[bytes]()
+
+    def send(self, data: bytes) -> int:
+        self.sent.append(data)
+        return self.sock.send(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sock, name)
+
 
 class Counting(Wire):
     """Counts how often the poller calls."""
@@ -157,5 +193,74 @@ def test_too_big_is_told_to_a_peer_that_sends_all_of_it_before_it_reads(
                 assert await peer.frame() == (0x88, b"\x03\xf1message too big")
                 assert await peer.frame() == (-1, b"")
             assert echo.losses == [Loss.TOO_BIG]
+
+    run(main())
+
+
+def test_sockets_that_are_read_together_are_answered_after_the_last_each_with_one_send(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        pairs = [pair() for _ in range(3)]
+        sending = [Sending(ours) for ours, _ in pairs]
+        first, second, silent = (Wire(asyncio.get_running_loop(), sock) for sock in sending)  # type: ignore[arg-type]
+        owners = [Answering(first, (first, b"1")), Answering(second, (second, b"2"), (first, b"+"), (silent, b"!"))]
+        for wire in (first, second):
+            wire.start()
+        for _, peer in pairs[:2]:
+            peer.sendall(b"hello")
+        await turns()
+        assert [owner.data for owner in owners] == [b"hello", b"hello"]
+        assert [sock.sent for sock in sending] == [[b"1+"], [b"2"], [b"!"]]
+        for wire in (first, second, silent):
+            wire.abort()
+        for _, peer in pairs:
+            peer.close()
+
+    run(main())
+
+
+def test_an_owner_that_fails_keeps_nobody_elses_answer_back(run: Callable[..., Any]) -> None:
+    class Failing(Answering):
+        def on_bytes(self, data: bytes) -> None:
+            super().on_bytes(data)
+            raise RuntimeError("a bug")
+
+    async def main() -> None:
+        (ours, peer), (other, other_peer) = pair(), pair()
+        wires = [Wire(asyncio.get_running_loop(), sock) for sock in (ours, other)]
+        Failing(wires[0], (wires[0], b"said before"))
+        Answering(wires[1], (wires[1], b"well"))
+        for wire, sender in zip(wires, (peer, other_peer), strict=True):
+            wire.start()
+            sender.sendall(b"hello")
+        await turns()
+        assert (peer.recv(100), other_peer.recv(100)) == (b"said before", b"well")
+        for wire in wires:
+            wire.abort()
+        peer.close()
+        other_peer.close()
+
+    run(main())
+
+
+def test_answers_that_the_kernel_does_not_take_are_told_to_the_owner_and_go_out_when_there_is_room(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        ours, peer = pair()
+        wire = Wire(asyncio.get_running_loop(), ours)
+        owner = Answering(wire, (wire, b"x" * 10_000_000), (wire, b"end"))
+        wire.start()
+        peer.sendall(b"hello")
+        await turns()
+        assert owner.backlogs == 1 and wire.backlog > 0
+        got = 0
+        peer.setblocking(False)
+        while got < 10_000_003:
+            await asyncio.sleep(0)
+            try:
+                got += len(peer.recv(1_000_000))
+            except BlockingIOError:
+                continue
+        assert wire.backlog == 0
+        wire.abort()
+        peer.close()
 
     run(main())

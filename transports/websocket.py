@@ -133,8 +133,10 @@ class WebSocket(Transport):
             log.exception("! a message failed")
             self._fail(1011, "internal error", Loss.ERROR)
         self._wire.uncork()
-        if self._wire.backlog:
-            self._watch_backlog()
+
+    def on_backlog(self) -> None:
+        """The answers to what was read are more than the kernel takes."""
+        self._watch_backlog()
 
     def _on_text(self, text: str) -> None:
         if self._state == _OPEN:
