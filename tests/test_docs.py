@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
+import signal
+import subprocess
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +18,13 @@ import aiohttp
 import anywire
 import pytest
 import socketio
+from anywire.server.backplane.redis import BACKOFF_LAST, MAX_QUEUE
+from anywire.server.cli import _parser
+from anywire.server.cluster import ANSWER_TIMEOUT
 from anywire.server.config import settings_table
-from redis_tools import free_port
+from anywire.server.errors import CloseReason
+from browser_tools import chromium, wait_until
+from redis_tools import RedisServer, free_port
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -26,11 +35,14 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
-def load(name: str) -> dict[str, Any]:
-    """Run a page's Python from top to bottom, as one module; its names."""
+def load(name: str, **replaced: str) -> dict[str, Any]:
+    """Run a page's Python from top to bottom, as one module; its names. ``replaced``: what stands here for the page's example."""
     page = ROOT / name
     module = types.ModuleType("page_" + page.stem.replace("-", "_"))
     code = "import re\n" + "\n".join(blocks(page, "python"))
+    for there, here in replaced.items():
+        assert there in code
+        code = code.replace(there, here)
     sys.modules[module.__name__] = module
     exec(compile(code, str(page), "exec"), module.__dict__)
     return module.__dict__
@@ -66,7 +78,8 @@ class Session:
         client.on("question", lambda text: f"{text} fine")
         for namespace in self.options.get("namespaces", []):
             client.on("*", lambda event, *args: self.heard.append((event, *args)), namespace=namespace)
-        await client.connect(f"http://127.0.0.1:{self.sio.port}", **self.options)
+        options = dict(self.options)
+        await client.connect(f"http://127.0.0.1:{self.sio.port}{options.pop('query', '')}", **options)
         return client
 
     async def __aexit__(self, *error: object) -> None:
@@ -90,8 +103,35 @@ def test_every_link_between_the_pages_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_heading_finds_it(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#]*)#([^)]+)\)", page.read_text()):
+        if "://" not in target:
+            headings = re.findall(r"^#+ (.+)$", ((page.parent / target) if target else page).read_text(), re.MULTILINE)
+            assert anchor in [re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings]
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    linked = re.findall(r"\]\((docs/[^)#]+\.md)", (ROOT / "README.md").read_text())
+    assert set(linked) == {str(page.relative_to(ROOT)) for page in PAGES} - {"README.md"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_is_one(page: Path) -> None:
+    parser = _parser()
+    for line in "".join(blocks(page, "console")).splitlines():
+        command, *arguments = line.split("#")[0].split()
+        if command == "anywire":
+            parser.parse_args(arguments)
+        else:
+            # What an own test shows (test_packaging), and nothing else.
+            assert line == "pip install ."
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_page_with_python_has_a_test_here(page: Path) -> None:
-    if blocks(page, "python"):
+    languages = set(re.findall(r"^```(\S*)", page.read_text(), re.MULTILINE)) - {""}
+    assert languages <= {"python", "html", "console"}, "nothing runs the others"
+    if blocks(page, "python") or blocks(page, "html"):
         assert f'"{page.relative_to(ROOT)}"' in Path(__file__).read_text(), "load() it in a test of its own"
 
 
@@ -105,11 +145,51 @@ def test_the_ten_lines_of_the_readme_chat(run: Callable[..., Any]) -> None:
     run(main())
 
 
+@contextmanager
+def followed(name: str, folder: Path) -> Iterator[str]:
+    """Do what a page says: its first listing is app.py, its HTML public/index.html, and its command is run. The address to open."""
+    page = ROOT / name
+    (folder / "public").mkdir()
+    (folder / "app.py").write_text(blocks(page, "python")[0])
+    (folder / "public/index.html").write_text("".join(blocks(page, "html")))
+    (line,) = [line for line in "".join(blocks(page, "console")).splitlines() if line.startswith("anywire serve")]
+    command = [sys.executable, "-m", *line.split(), "--port", "0"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield re.search(r"http://\S+:\d+", process.stdout.readline())[0]  # type: ignore[index]
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(15) == 0
+
+
+def test_the_readme_followed_to_the_letter_is_a_chat_between_two_windows(tmp_path: Path) -> None:
+    with followed("README.md", tmp_path) as url, chromium() as driver:
+        for window in range(2):
+            if window:
+                driver.switch_to.new_window("window")
+            driver.get(url)
+            wait_until(lambda: driver.execute_script("return window.socket && socket.connected"))
+        first, second = driver.window_handles
+        driver.switch_to.window(first)
+        driver.find_element("id", "text").send_keys("hello <b>\n")
+        wait_until(lambda: driver.find_element("id", "log").text == "delivered;")
+        driver.switch_to.window(second)
+        wait_until(lambda: driver.find_element("id", "log").text == "hello <b>;")
+
+
+def test_start_followed_to_the_letter_adds_in_the_page(tmp_path: Path) -> None:
+    with followed("docs/start.md", tmp_path) as url, chromium() as driver:
+        driver.get(url)
+        wait_until(lambda: driver.title == "2 + 3 = 5")
+
+
 def test_start(run: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
     async def main() -> None:
         page = load("docs/start.md")
         async with Session(page["sio"]) as session:
             assert await session.client.call("add", (2, 3)) == 5
+            assert await page["ask"](f"http://127.0.0.1:{page['sio'].port}") == 5
         page = load("docs/start.md")
         ended = asyncio.Event()
         page["anything_else_you_do"] = ended.wait
@@ -139,6 +219,8 @@ def test_events_and_rooms(run: Callable[..., Any]) -> None:
             assert await client.call("hello", "ann", namespace="/chat") == "hello ann"
             await client.call("score", 3, namespace="/game")
             assert session.heard[-1] == ("score", 3)
+            await client.call("start")
+            await session.hears([*session.heard[:5], ("tick", 0), ("tick", 1), ("tick", 2)])
             await client.call("login", "bob")
             assert await client.call("whoami") == "bob"
         nameless = Session(load("docs/events-and-rooms.md")["sio"], auth={})
@@ -157,8 +239,13 @@ def test_authentication(run: Callable[..., Any]) -> None:
         cookie = create_signed_value(secret, "user", "ann").decode()
         async with Session(page["sio"], headers={"Cookie": f'user="{cookie}"'}) as session:
             assert await session.client.call("whoami") == "ann"
+            await page["sio"].enter_room(session.client.get_sid(), "user 7")
+            await page["revoke"](7)
+            await session.client.wait()
         for sio, good, bad in (
             (page["api"], {"auth": {"token": "a good token"}}, {"auth": {"token": "bad"}}),
+            (page["api"], {"query": "?token=a+good+token"}, {"query": "?token=bad"}),
+            (page["api"], {"headers": {"X-Token": "a good token"}}, {"headers": {"X-Token": "bad"}}),
             (page["guarded"], {}, {"headers": {"User-Agent": "a bad robot"}}),
         ):
             async with Session(sio, **good):
@@ -216,3 +303,61 @@ def test_settings(run: Callable[..., Any]) -> None:
     for (_, default, _), row in zip(rows, settings_table(), strict=True):
         said = ", ".join(row.default) if isinstance(row.default, tuple) else str(row.default)
         assert default == ("none" if row.default in ("", (), None) else f"`{said}`")
+
+
+def test_moving_from_python_socketio(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        page = load("docs/moving-from-python-socketio.md")
+        page["sio"].listen(0, "127.0.0.1", page["app"])
+        client = socketio.AsyncClient(reconnection=False)
+        other = socketio.AsyncClient(reconnection=False)
+        heard: list[Any] = []
+        client.on("joined", heard.append, namespace="/chat")
+        for made, name in ((client, "ann"), (other, "bob")):
+            url = f"http://127.0.0.1:{page['sio'].port}"
+            await made.connect(url, auth={"name": name}, transports=["websocket"], namespaces=["/chat"])
+            await made.call("join", "tea", namespace="/chat")
+        async with asyncio.timeout(5):
+            while heard != ["bob"]:
+                await asyncio.sleep(0.01)
+        await client.disconnect()
+        await other.disconnect()
+        await page["sio"].shutdown(0)
+
+    run(main())
+
+
+def test_many_processes(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        with RedisServer() as redis:
+            one, two = (load("docs/many-processes.md", **{"redis://127.0.0.1:6379/0": redis.url})["sio"] for _ in range(2))
+            async with Session(one) as near, Session(two) as far:
+                await near.client.call("join", "red")
+                await far.client.call("join", "red")
+                sids = {near.client.get_sid(), far.client.get_sid()}
+                assert set(await near.client.call("who", "red")) == sids
+                await far.client.call("tell", ("red", "across"))
+                await near.hears([("told", "across")])
+                await far.hears([("told", "across")])
+
+    run(main())
+    page = (ROOT / "docs/many-processes.md").read_text()
+    assert f"Up to {MAX_QUEUE:,} messages" in page and BACKOFF_LAST == 2.0 and "up to two seconds" in page
+    assert ANSWER_TIMEOUT == 5.0 and "after five seconds at the latest" in page
+
+
+def test_operations() -> None:
+    names = ("anywire", "anywire.handlers")
+    before = [logging.getLogger(name).level for name in names]
+    try:
+        load("docs/operations.md")
+        assert [logging.getLogger(name).level for name in names] == [logging.WARNING, logging.DEBUG]
+    finally:
+        for name, level in zip(names, before, strict=True):
+            logging.getLogger(name).setLevel(level)
+
+
+def test_the_reasons_in_the_docs_are_those_that_there_are() -> None:
+    table = (ROOT / "docs/events-and-rooms.md").read_text().split("## When a client leaves")[1].split("\n## ")[0]
+    said = [reason for row in re.findall(r"^\| (`.*?`) \| ", table, re.MULTILINE) for reason in re.findall(r"`([a-z ]+)`", row)]
+    assert sorted(said) == sorted(reason.text for reason in CloseReason)
