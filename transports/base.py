@@ -99,6 +99,8 @@ class HttpProfile:
     the older with ``empty_body`` and keeps the newer; at ``"close"`` the older is answered with ``overlap_body``.
     ``lost_poll_closes``: whether a parked poll that the client
     drops ends the session at once (Engine.IO) or only frees the carrier (Socket.IO 0.9, whose servers ignored it).
+    ``stamp`` names the query's parameter that is another one in each POST, if there is one: a POST that comes again, word
+    for word, was sent twice by a proxy.
     ``headers`` go with every answer to a poll or POST. ``refuses_late``: whether a POST whose session has ended while it was read
     is refused; otherwise the next poll tells.
     """
@@ -114,6 +116,7 @@ class HttpProfile:
     overlap_body: bytes = b"1"
     empty_body: bytes = b""
     lost_poll_closes: bool = True
+    stamp: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     refuses_late: bool = True
 

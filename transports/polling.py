@@ -16,13 +16,15 @@ _BAD_REQUEST = b'{"code":3,"message":"Bad request"}'
 class PostingTransport(Transport):
     """What polling, JSONP and htmlfile share: requests of one session, of which POSTs carry the client's messages."""
 
-    __slots__ = ("_closed", "_options", "_reading")
+    __slots__ = ("_closed", "_last", "_options", "_reading")
 
     def __init__(self, delegate: TransportDelegate, options: TransportOptions) -> None:
         self.delegate = delegate
         self._options = options
         self._reading = False
         self._closed = False
+        #: What the POST before said, as a hash.
+        self._last = 0
 
     def handle(self, exchange: Exchange) -> None:
         if self._closed:
@@ -62,6 +64,9 @@ class PostingTransport(Transport):
             exchange.respond(error.status, error.body, error.content_type, error.headers)
             self._lose(Loss.ERROR)
             return
+        if self._comes_again(exchange, body):
+            self._accept(exchange)
+            return
         try:
             later = self.delegate.on_data(self, data)
         except Refused as error:
@@ -72,6 +77,15 @@ class PostingTransport(Transport):
         else:
             waiting: asyncio.Future[None] = asyncio.ensure_future(later)
             waiting.add_done_callback(lambda done: self._accepted_later(exchange, done))
+
+    def _comes_again(self, exchange: Exchange, body: bytes) -> bool:
+        """Whether a proxy repeats the POST before: one that finds its connection stale sends again what may have arrived (RFC 9110, 9.2.2,
+        forbids it for POST; some do it)."""
+        stamp = self._options.profile.stamp
+        if not stamp or f"&{stamp}=" not in f"&{exchange.query}":
+            return False
+        before, self._last = self._last, hash((exchange.query, body))
+        return before == self._last
 
     def _accepted_later(self, exchange: Exchange, done: asyncio.Future[None]) -> None:
         error = done.exception() if not done.cancelled() else None

@@ -62,7 +62,8 @@ class EngineIO(Protocol):
     revision: ClassVar[str]
     #: Keys of the open packet, in their order.
     open_keys: ClassVar[tuple[str, ...]] = ("sid", "upgrades", "pingInterval", "pingTimeout")
-    profile = HttpProfile(callback=callback, tag_preamble=preamble)
+    # engine.io-client: timestampParam, and what yeast or its successor makes.
+    profile = HttpProfile(callback=callback, tag_preamble=preamble, stamp="t")
     upgrades = ("websocket",)
 
     def locate(self, path: str, query: str, base: str) -> Located | None:

@@ -37,7 +37,7 @@ class _EngineIO3(EngineIO):
     """What both forms share: payloads, heartbeats from the client. One instance for each value of ``double_utf8``."""
 
     revision = "3"
-    profile = HttpProfile(callback=callback, tag_preamble=preamble, overlap_body=b"1:1")
+    profile = HttpProfile(callback=callback, tag_preamble=preamble, overlap_body=b"1:1", stamp="t")
     pinger = "client"
     own_units = True
     # engine.io-client 1.x and 3.x, lib/transports/polling-xhr.js: withCredentials is true, in 1.x always.
