@@ -184,7 +184,7 @@ class Link:
         await up.write(request.head() + request.body)
         answer = await Message.read(reader)
         if answer.status == 101 and not self._fault.buffers:
-            await self._send(answer.head())
+            await self._down.write(answer.head())
             await self._tunnel(reader, up)
             raise Cut
         if heard and not self._fault.buffers:
@@ -248,10 +248,10 @@ class Link:
 
 
 class FaultProxy:
-    """``async with FaultProxy(target, fault(...)) as proxy``: listens on ``proxy.port`` of the loopback, for the server on ``target``."""
+    """``async with FaultProxy(target, fault(...)) as proxy``: listens on ``proxy.url``, a loopback address, for port ``target``."""
 
-    def __init__(self, target: int, fault: Fault | None = None, path: str = "/socket.io/") -> None:
-        self.target, self.path = target, path
+    def __init__(self, target: int, fault: Fault | None = None, path: str = "/socket.io/", host: str = "127.0.0.1") -> None:
+        self.target, self.path, self.host = target, path, host
         self.fault = fault or Fault()
         self.port = 0
         #: "METHOD target" of each request below ``path``, in their order.
@@ -260,13 +260,18 @@ class FaultProxy:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._protocol, "127.0.0.1", self.port)
+        self._server = await loop.create_server(self._protocol, self.host, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     async def __aexit__(self, *error: object) -> None:
         self._server.close()
         await self.kill()
+
+    @property
+    def url(self) -> str:
+        """http://host:port"""
+        return f"http://{self.host}:{self.port}"
 
     @property
     def connections(self) -> int:

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlencode
 
 import anywire
 from conversation import build
@@ -130,9 +131,11 @@ class Stage:
     async def _open(self, cases: list[Case]) -> None:
         for case in cases:
             port = self.port
-            for fault in (*reversed(case.behind), case.fault):
-                proxy = await self._stack.enter_async_context(FaultProxy(port, fault))
-                port = proxy.port
+            for fault in reversed(case.behind):
+                port = (await self._stack.enter_async_context(FaultProxy(port, fault))).port
+            # Each on an address of its own: Firefox opens one WebSocket at a time towards an address, whatever the port (RFC 6455, 4.1).
+            host = f"127.0.0.{len(self._cases) % 200 + 2}"
+            proxy = await self._stack.enter_async_context(FaultProxy(port, case.fault, host=host))
             self.proxies[case.name] = proxy
             self._cases[case.name] = case
 
@@ -140,7 +143,7 @@ class Stage:
         """Run cases side by side in one page; their reports by name. One whose page never came or never spoke has an error that says so."""
         asyncio.run_coroutine_threadsafe(self._open(cases), self.loop).result(10)
         names = [case.name for case in cases]
-        browser.open(f"http://127.0.0.1:{self.port}/run?" + "&".join(f"name={name}" for name in names))
+        browser.open(f"http://127.0.0.1:{self.port}/run?" + urlencode([("name", name) for name in names]))
         with self._news:
             self._news.wait_for(lambda: all(name in self._reports for name in names), max(case.seconds for case in cases) + 10)
         silent: Report = {"errors": [f"no report; the browser said: {browser.said()}"], "said": {}}
@@ -151,14 +154,14 @@ class Stage:
         case = self._cases[name]
         if case.heals:
             self.loop.call_later(case.heals, setattr, self.proxies[name], "fault", Fault())
-        port = self.port if case.cross else self.proxies[name].port
-        return f"http://127.0.0.1:{port}/case?name={name}"
+        origin = f"http://127.0.0.1:{self.port}" if case.cross else self.proxies[name].url
+        return f"{origin}/case?{urlencode({'name': name})}"
 
     def script_of(self, name: str) -> str:
         """What a case's page is told, as JavaScript."""
         case = self._cases[name]
         told = {key: getattr(case, key) for key in ("name", "steps", "without", "fails", "seconds", "rest")}
-        told["url"] = f"http://127.0.0.1:{self.proxies[name].port}/"
+        told["url"] = self.proxies[name].url + "/"
         told["options"] = {"remember": False, "forceNew": True, **case.options}
         return f"var CASE = {json.dumps(told)};"
 

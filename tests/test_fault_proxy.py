@@ -331,6 +331,18 @@ def test_a_captive_portal_answers_everything_itself(run: Runner) -> None:
     run(main())
 
 
+@pytest.mark.parametrize(("which", "headers", "status"), [("http", UPGRADE, 101), ("upgrade", "", 200)])
+def test_a_black_hole_for_one_kind_of_request_lets_the_other_through(which: str, headers: str, status: int, run: Runner) -> None:
+    async def main() -> None:
+        async with proxied("black-hole", which) as (proxy, _), RawClient(proxy.port) as client:
+            assert (await client.request("GET", "/socket.io/sized", headers=headers)).status == status
+            if status == 101:
+                client.send(text("hello"))
+                assert await client.reader.readexactly(len(text("hello"))) == text("hello")
+
+    run(main())
+
+
 @pytest.mark.parametrize(("which", "headers"), [("all", ""), ("all", UPGRADE), ("upgrade", UPGRADE), ("http", "")])
 def test_a_black_hole_takes_requests_and_says_nothing(which: str, headers: str, run: Runner) -> None:
     async def main() -> None:
