@@ -14,8 +14,11 @@ from urllib.parse import quote
 
 import anywire
 import pytest
+from anywire.transports.exchange import ExchangeRouter, TornadoExchange
 from http_tools import UPGRADE, RawClient, text
 from server_tools import BASE, TRANSPORTS, Peer, knock, serving
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
 
 BAD_REQUEST = {"code": 3, "message": "Bad request"}
 
@@ -673,5 +676,46 @@ def test_a_reset_at_any_byte_of_a_request_harms_nobody(run: Callable[..., Any]) 
             for each in (peer, other):
                 await each.send('42["echo","unharmed"]')
                 assert await each.receive() == '42["echoed","unharmed"]'
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("version", "lines", "said", "stays"),
+    [
+        ("HTTP/1.1", "", b"", True),
+        ("HTTP/1.1", "Connection: close\r\n", b"Connection: close\r\n", False),
+        ("HTTP/1.0", "Connection: keep-alive\r\n", b"Connection: Keep-Alive\r\n", True),
+        ("HTTP/1.0", "", b"Connection: close\r\n", False),
+    ],
+)
+def test_an_answers_head_literally_and_whether_the_connection_stays(
+    version: str, lines: str, said: bytes, stays: bool, run: Callable[..., Any]
+) -> None:
+    async def main() -> None:
+        async with serving() as sio, RawClient(sio.port) as client:
+            client.send(f"GET /nothing {version}\r\nHost: x\r\n{lines}\r\n".encode())
+            head = b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\nContent-Type: text/plain; charset=UTF-8\r\n" + said + b"\r\n"
+            assert await client.reader.readexactly(len(head) + 9) == head + b"not found"
+            if stays:
+                client.send(f"HEAD /nothing {version}\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+                assert await asyncio.wait_for(client.reader.read(), 10) == head.replace(said, b"", 1)[:-2] + b"Connection: close\r\n\r\n"
+            else:
+                assert await asyncio.wait_for(client.reader.read(), 10) == b""
+
+    run(main())
+
+
+def test_a_header_that_would_be_two_is_never_sent(run: Callable[..., Any]) -> None:
+    def mislead(exchange: TornadoExchange) -> None:
+        exchange.respond(200, b"body", headers=[("X-Name", "value\r\nSet-Cookie: stolen=1")])
+
+    async def main() -> None:
+        server = HTTPServer(ExchangeRouter(mislead))
+        sockets = bind_sockets(0, "127.0.0.1")
+        server.add_sockets(sockets)
+        assert await all_of(sockets[0].getsockname()[1], b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") == b""
+        server.stop()
+        await server.close_all_connections()
 
     run(main())

@@ -219,24 +219,40 @@ class TornadoExchange(Exchange):
     ) -> None:
         self._begin()
         self.on_close = None
-        lines = _headers([*headers, *self.extra_headers])
+        lines = [*headers, *self.extra_headers]
         if body or status not in (204, 304):
-            lines["Content-Length"] = str(len(body))
+            lines.append(("Content-Length", str(len(body))))
         if body:
-            lines["Content-Type"] = content_type
-        ok = self._send_head(status, lines, body if self.method != "HEAD" else b"")
+            lines.append(("Content-Type", content_type))
+        ok = self._send_whole(status, lines, body if self.method != "HEAD" else b"")
         self._decide()
         if taken is not None:
             self._when_flushed(taken, ok)
 
-    def _send_head(self, status: int, headers: httputil.HTTPHeaders, body: bytes | None, finish: bool = True) -> bool:
+    def _send_whole(self, status: int, lines: list[tuple[str, str]], body: bytes) -> bool:
+        """Write an answer as bytes that are made here: ``write_headers`` would take half the time of all that an answer takes."""
+        connection = self.connection
+        if self._closed or connection.stream is None or connection.stream.closed():
+            return False
+        if connection._disconnect_on_finish:
+            lines.append(("Connection", "close"))
+        elif self.native.version == "HTTP/1.0":
+            # Tornado has found that such a client asks for it.
+            lines.append(("Connection", "Keep-Alive"))
+        try:
+            connection.write(_head(status, lines) + body)
+            connection.finish()
+        except (StreamClosedError, httputil.HTTPOutputError):
+            return False
+        self._watch()
+        return True
+
+    def _send_head(self, status: int, headers: httputil.HTTPHeaders) -> bool:
         if self._closed or self.connection.stream is None or self.connection.stream.closed():
             return False
         reason = http.client.responses.get(status, "Unknown")
         try:
-            self.connection.write_headers(httputil.ResponseStartLine("HTTP/1.1", status, reason), headers, body)
-            if finish:
-                self.connection.finish()
+            self.connection.write_headers(httputil.ResponseStartLine("HTTP/1.1", status, reason), headers)
         except (StreamClosedError, httputil.HTTPOutputError):
             return False
         self._watch()
@@ -284,7 +300,7 @@ class TornadoExchange(Exchange):
         lines["Content-Type"] = content_type
         # What is streamed may stay silent for long: that the peer has gone must not wait for the next write.
         self.connection.set_close_callback(self.peer_gone)
-        self._send_head(status, lines, None, finish=False)
+        self._send_head(status, lines)
         with contextlib.suppress(Exception):
             self.connection.stream.set_nodelay(True)
 
@@ -363,6 +379,15 @@ def take_socket(stream: IOStream) -> tuple[socket.socket, bytes]:
     stream.socket = None  # type: ignore[assignment]
     stream._closed = True
     return sock, initial
+
+
+def _head(status: int, lines: Sequence[tuple[str, str]]) -> bytes:
+    """An answer's head. Raises ValueError for a line that would be several."""
+    reason = http.client.responses.get(status, "Unknown")
+    text = "\r\n".join([f"HTTP/1.1 {status} {reason}", *[f"{name}: {value}" for name, value in lines]])
+    if text.count("\n") != len(lines) or text.count("\r") != len(lines):
+        raise ValueError("a line break inside a header")
+    return text.encode("latin-1") + b"\r\n\r\n"
 
 
 def _headers(pairs: Sequence[tuple[str, str]]) -> httputil.HTTPHeaders:
