@@ -12,7 +12,10 @@ __all__ = ["Driver"]
 
 
 class Driver:
-    """One client. ``heard`` holds everything that it has printed: [namespace, event, *arguments]."""
+    """One client. ``heard`` holds everything that it has printed: [namespace, event, *arguments].
+
+    ``options`` are the client's; ``events`` names further events to print, ``answer`` is what it acknowledges with.
+    """
 
     def __init__(self, port: int, transports: str, query: str = "", **options: Any) -> None:
         self._url = f"http://127.0.0.1:{port}" + (f"?{query}" if query else "")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 NODE = Path(__file__).parent / "node"
 
@@ -26,12 +28,13 @@ async def run_node(script: str, *args: str, timeout: float = 40) -> str:
 
 
 @asynccontextmanager
-async def node_server(script: str) -> AsyncIterator[int]:
-    """Run a server that prints its port first and ends when its standard input does."""
-    process = await asyncio.create_subprocess_exec("node", script, cwd=NODE, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+async def node_server(script: str, *args: str) -> AsyncIterator[Any]:
+    """Run a server that prints its port (or several, as a list in JSON) first and ends when its standard input does."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec("node", script, *args, cwd=NODE, stdin=pipe, stdout=pipe)
     assert process.stdin is not None and process.stdout is not None
     try:
-        yield int(await asyncio.wait_for(process.stdout.readline(), 20))
+        yield json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
     finally:
         process.stdin.close()
         try:

@@ -130,9 +130,10 @@ def test_every_command_is_one(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_page_with_python_has_a_test_here(page: Path) -> None:
     languages = set(re.findall(r"^```(\S*)", page.read_text(), re.MULTILINE)) - {""}
-    assert languages <= {"python", "html", "console"}, "nothing runs the others"
-    if blocks(page, "python") or blocks(page, "html"):
-        assert f'"{page.relative_to(ROOT)}"' in Path(__file__).read_text(), "load() it in a test of its own"
+    assert languages <= {"python", "html", "console", "javascript"}, "nothing runs the others"
+    if languages - {"console"}:
+        tests = "".join(file.read_text() for file in (ROOT / "tests").glob("test_*.py"))
+        assert f'"{page.relative_to(ROOT)}"' in tests, "load() it in a test of its own"
 
 
 def test_the_ten_lines_of_the_readme_chat(run: Callable[..., Any]) -> None:
