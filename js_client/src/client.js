@@ -11,7 +11,7 @@ var managers = {};
 function parseTarget(url, opts) {
   var page = global.location || {},
     parts = /^(?:(\w+:)?\/\/)?([^\/?#]*)([^?#]*)([^#]*)/.exec(url || '/'),
-    origin = (opts.secure || /s:$/i.test(parts[1] || page.protocol) ? 'https://' : 'http://') +
+    origin = (opts.secure || /[ps]s:$/i.test(parts[1] || page.protocol) ? 'https://' : 'http://') +
       (opts.hostname || parts[2] || page.host || 'localhost').toLowerCase();
 
   if (opts.port) { origin = origin.replace(/(:\d+)?$/, ':' + opts.port); }

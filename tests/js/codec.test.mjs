@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import test from 'node:test';
-import { load } from './load.mjs';
+import { inside, load } from './load.mjs';
 
 const page = load({ btoa, atob, ArrayBuffer, Uint8Array, DataView, Blob, Buffer });
 const { encodePacket, decodePacket, packetReader, binaryToText, textToBinary, isBinary } = page;
@@ -37,7 +37,7 @@ const framed = (message) => (typeof message === 'string' ? `4${message}` : messa
 for (const vector of VECTORS) {
   const [type, nsp, id, data] = parts(vector.packet);
 
-  test(`golden vector: ${vector.name}`, () => {
+  test(`golden vector: ${vector.name}`, inside, () => {
     const messages = encodePacket(type, nsp, id ?? '', fromJson(data));
     assert.deepEqual([...messages].map(framed).map(toJson), vector.messages);
     assert.equal([...messages].map(framed).map((part) => (isBinary(part) ? binaryToText(part) : part)).join('\x1e'), vector.payload);
@@ -51,7 +51,7 @@ for (const vector of VECTORS) {
   });
 }
 
-test('bytes of every kind travel, and only the bytes that a view shows', () => {
+test('bytes of every kind travel, and only the bytes that a view shows', inside, () => {
   const whole = new Uint8Array([0, 1, 2, 3]);
   for (const value of [whole.subarray(1, 3), new DataView(whole.buffer, 1, 2), Buffer.from([1, 2]), new Uint8Array([1, 2]).buffer]) {
     const [head, attachment] = encodePacket(2, '/', '', ['x', value]);
@@ -63,13 +63,13 @@ test('bytes of every kind travel, and only the bytes that a view shows', () => {
   for (const value of ['x', 1, null, undefined, [1], {}, new Date(), { buffer: 1 }]) assert.ok(!isBinary(value), String(value));
 });
 
-test('all bytes there are survive base64 both ways', () => {
+test('all bytes there are survive base64 both ways', inside, () => {
   const all = Uint8Array.from({ length: 256 }, (_, i) => i);
   assert.deepEqual([...new Uint8Array(textToBinary(binaryToText(all)))], [...all]);
   assert.equal(textToBinary('b').byteLength, 0);
 });
 
-test('a browser without typed arrays is given the base64 as it came', () => {
+test('a browser without typed arrays is given the base64 as it came', inside, () => {
   const old = load({}, ['Uint8Array', 'ArrayBuffer']);
   const { base64, data } = old.textToBinary('bAQI=');
   assert.deepEqual([base64, data], [true, 'AQI=']);
@@ -77,10 +77,10 @@ test('a browser without typed arrays is given the base64 as it came', () => {
 
 for (const text of ['', '7', 'x', '2', '2{}', '2[]', '2[null]', '2[{"toString":1}]', '2["connect"]', '2["disconnecting"]', '2["newListener"]', '3{}', '3', '0[]', '0"x"',
   '1{}', '4', '4[]', '5["x"]', '5-["x"]', '51-{"a":1}', '2["x"', '2/a["x"]', '-1']) {
-  test(`not a packet: ${JSON.stringify(text)}`, () => assert.throws(() => decodePacket(text)));
+  test(`not a packet: ${JSON.stringify(text)}`, inside, () => assert.throws(() => decodePacket(text)));
 }
 
-test('a placeholder names an attachment or is an error', () => {
+test('a placeholder names an attachment or is an error', inside, () => {
   for (const num of ['1', '-1', '"splice"', '99', '0.5', 'null', '{}']) {
     const read = packetReader();
     assert.equal(read(`51-["x",{"_placeholder":true,"num":${num}}]`), undefined);
@@ -89,7 +89,7 @@ test('a placeholder names an attachment or is an error', () => {
   }
 });
 
-test('text while attachments are due, and bytes that nobody announced, are errors', () => {
+test('text while attachments are due, and bytes that nobody announced, are errors', inside, () => {
   assert.throws(() => packetReader()(new ArrayBuffer(1)));
   const read = packetReader();
   read('51-["x",{"_placeholder":true,"num":0}]');

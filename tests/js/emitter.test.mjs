@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { load } from './load.mjs';
+import { inside, load } from './load.mjs';
 
 const { emitter } = load();
 
-test('listeners are called in the order in which they came, with the arguments', () => {
+test('listeners are called in the order in which they came, with the arguments', inside, () => {
   const heard = [], events = emitter({});
   assert.equal(events.on('x', (...args) => heard.push(['first', ...args])), events);
   events.addListener('x', (...args) => heard.push(['second', ...args]));
@@ -12,7 +12,7 @@ test('listeners are called in the order in which they came, with the arguments',
   assert.deepEqual(heard, [['first', 1, 'two'], ['second', 1, 'two']]);
 });
 
-test('a listener hears its emitter as this', () => {
+test('a listener hears its emitter as this', inside, () => {
   const events = emitter({});
   let self;
   events.on('x', function () { self = this; });
@@ -20,7 +20,7 @@ test('a listener hears its emitter as this', () => {
   assert.equal(self, events);
 });
 
-test('once is heard once, also when the event comes again from within', () => {
+test('once is heard once, also when the event comes again from within', inside, () => {
   let count = 0;
   const events = emitter({});
   events.once('x', () => { count++; events.$emit('x'); });
@@ -28,7 +28,7 @@ test('once is heard once, also when the event comes again from within', () => {
   assert.equal(count, 1);
 });
 
-test('off takes one listener, all of an event, or all', () => {
+test('off takes one listener, all of an event, or all', inside, () => {
   const heard = [], events = emitter({}), note = (text) => () => heard.push(text), a = note('a'), b = note('b');
   events.on('x', a).on('x', b).once('y', a).on('z', b);
   events.off('x', a).off('y', a).removeListener('nobody listens to this', a);
@@ -42,7 +42,7 @@ test('off takes one listener, all of an event, or all', () => {
   assert.equal(heard.length, 3);
 });
 
-test('who leaves during an event still hears it, who comes hears the next', () => {
+test('who leaves during an event still hears it, who comes hears the next', inside, () => {
   const heard = [], events = emitter({}), late = () => heard.push('late'), leaver = () => heard.push('leaver');
   events.on('x', () => { events.off('x', leaver); events.on('x', late); });
   events.on('x', leaver);
@@ -52,7 +52,7 @@ test('who leaves during an event still hears it, who comes hears the next', () =
   assert.deepEqual(heard, ['leaver', 'late']);
 });
 
-test('names that every object has are names like others', () => {
+test('names that every object has are names like others', inside, () => {
   const heard = [], events = emitter({});
   for (const name of ['constructor', '__proto__', 'hasOwnProperty', 'toString']) {
     events.$emit(name);
@@ -63,7 +63,7 @@ test('names that every object has are names like others', () => {
   assert.deepEqual(heard, ['constructor', '__proto__', 'hasOwnProperty', 'toString']);
 });
 
-test("a listener's error stops nobody and reaches the page's error handler later", () => {
+test("a listener's error stops nobody and reaches the page's error handler later", inside, () => {
   const later = [], heard = [];
   const events = load({ setTimeout: (fn) => later.push(fn) }).emitter({});
   events.on('x', () => { throw new Error('oops'); });

@@ -1,0 +1,290 @@
+// Coming back: when, how often, with which transport; and what the page's own life has to do with it.
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { inside } from './load.mjs';
+import { World } from './world.mjs';
+
+const down = (world) => { for (const name of ['websocket', 'polling', 'htmlfile', 'jsonp']) world.modes[name] = 'refuse'; };
+const up = (world) => { world.modes = {}; };
+const note = (manager, ...names) => {
+  const heard = [];
+  for (const name of names) manager.on(name, (...args) => heard.push([name, ...args.map((arg) => arg?.message ?? arg)]));
+  return heard;
+};
+
+test('a lost connection comes back after a wait that grows, and says so on the manager', () => {
+  const world = new World(), socket = world.connected('websocket', { reconnectionDelay: 1000, reconnectionDelayMax: 5000 });
+  const heard = note(socket.io, 'close', 'reconnect_attempt', 'reconnect_error', 'reconnect', 'error', 'open');
+  down(world);
+  world.sockets[0].die();
+  assert.deepEqual(world.events, [['disconnect', 'transport close', 'closed 1006']]);
+  world.run(999);
+  assert.equal(world.sockets.length, 1);
+  world.run(1000 + 2000 + 100);
+  up(world);
+  world.run(5000);
+  const why = 'websocket: closed 1006';
+  assert.deepEqual(heard, [['close', 'transport close', 'closed 1006'], ['reconnect_attempt', 1], ['error', why], ['reconnect_error', why],
+    ['reconnect_attempt', 2], ['error', why], ['reconnect_error', why], ['reconnect_attempt', 3], ['open'], ['reconnect', 3]]);
+  assert.equal(socket.connected, true);
+});
+
+test('after a success the waits are short again', () => {
+  const world = new World(), socket = world.connected('websocket');
+  for (let i = 0; i < 5; i++) {
+    world.sockets.at(-1).die();
+    world.run(1000);
+    world.run(60);
+    assert.equal(socket.connected, true);
+  }
+});
+
+test('attempts are limited if the page says so, and the next loss has them all again', () => {
+  const world = new World(), socket = world.connected('websocket', { reconnectionAttempts: 2 }), heard = note(socket.io, 'reconnect_attempt', 'reconnect_failed');
+  down(world);
+  world.sockets[0].die();
+  world.run(20_000);
+  assert.deepEqual(heard, [['reconnect_attempt', 1], ['reconnect_attempt', 2], ['reconnect_failed']]);
+  assert.equal(world.clock.timers.size, 0);
+});
+
+test('reconnection: false means no attempt, and a first connection that fails is tried again like any other', () => {
+  const world = new World();
+  down(world);
+  world.io('http://host/', { reconnection: false });
+  world.run(60_000);
+  assert.equal(world.events.length, 1);
+  const other = new World();
+  down(other);
+  const socket = other.io();
+  other.run(2000);
+  up(other);
+  other.run(5000);
+  assert.equal(socket.connected, true);
+});
+
+test('disconnect during the wait, or during an attempt, ends it', () => {
+  for (const ms of [500, 1010]) {
+    const world = new World(), socket = world.connected('websocket');
+    world.sockets[0].die();
+    world.run(ms);
+    socket.disconnect();
+    world.run(60_000);
+    assert.equal(socket.connected, false);
+    assert.equal(world.clock.timers.size, 0);
+    socket.connect();
+    world.run(100);
+    assert.equal(socket.connected, true);
+  }
+});
+
+test('a silence is noticed, also in a tab whose timers run once a minute, and after it the first attempt is made at once', () => {
+  const world = new World(), socket = world.connected('websocket');
+  world.clock.sleep(47_000);
+  // What the network brought meanwhile comes after the timers, and is in time.
+  world.session.say('2');
+  world.run(20);
+  assert.equal(socket.connected, true);
+  world.clock.sleep(120_000);
+  world.run(1100);
+  assert.deepEqual(world.events.map(([name, reason]) => [name, reason]), [['disconnect', 'ping timeout'], ['connect', undefined]]);
+});
+
+test('offline ends the connection and the attempts; online begins at once', () => {
+  const world = new World(), socket = world.connected('websocket');
+  world.navigator.onLine = false;
+  world.browser.window.dispatch('offline');
+  assert.deepEqual(world.events, [['disconnect', 'transport close', 'offline']]);
+  world.run(600_000);
+  assert.equal(world.sockets.length, 1);
+  world.navigator.onLine = true;
+  world.browser.window.dispatch('online');
+  world.run(100);
+  assert.equal(socket.connected, true);
+});
+
+test('what is on this machine needs no network', () => {
+  const world = new World({ href: 'http://localhost:8000/' }), socket = world.io('/', { transports: ['websocket'] });
+  world.run(100);
+  world.navigator.onLine = false;
+  world.browser.window.dispatch('offline');
+  world.run(100);
+  assert.equal(socket.connected, true);
+});
+
+test('a page that goes says goodbye, by beacon where it polls, and one that comes back from the cache reconnects', () => {
+  for (const transport of ['websocket', 'polling', 'htmlfile', 'jsonp']) {
+    const world = new World(), socket = world.connected(transport, { upgrade: false });
+    socket.emit('last words');
+    socket.emit('and more');
+    world.browser.window.dispatch('pagehide');
+    assert.deepEqual(world.events, [['disconnect', 'transport close', 'pagehide']], transport);
+    if (transport === 'websocket') {
+      assert.equal(world.sockets[0].readyState, 3);
+    } else {
+      assert.deepEqual(world.beacons.map(([url, body]) => [new URL(url).searchParams.get('sid'), body]), [[world.session.id, '42["and more"]\x1e1']]);
+    }
+    world.run(60_000);
+    assert.equal(socket.connected, false);
+    world.browser.window.dispatch('pageshow');
+    world.run(200);
+    assert.equal(socket.connected, true);
+  }
+});
+
+test('a page that is shown the first time, or looked at again, does not connect twice', () => {
+  const world = new World();
+  world.io();
+  world.browser.window.dispatch('pageshow');
+  world.run(100);
+  world.browser.document.dispatch('visibilitychange');
+  world.run(100);
+  assert.equal(world.sockets.length, 1);
+});
+
+test('a tab that is looked at does not wait for the next attempt', () => {
+  const world = new World(), socket = world.connected('websocket');
+  world.sockets[0].die();
+  world.browser.document.dispatch('visibilitychange');
+  world.run(50);
+  assert.equal(socket.connected, true);
+});
+
+test('a socket that does not want to be connected does not listen to the page', () => {
+  const world = new World(), socket = world.connected('websocket');
+  socket.disconnect();
+  for (const name of ['online', 'pageshow', 'offline', 'pagehide']) world.browser.window.dispatch(name);
+  world.run(1000);
+  assert.equal(world.sockets.length, 1);
+});
+
+test('browsers without pagehide say goodbye at unload', () => {
+  const world = new World({ without: ['onpagehide'] });
+  world.connected('websocket');
+  world.browser.window.dispatch('unload');
+  assert.deepEqual(world.events, [['disconnect', 'transport close', 'unload']]);
+});
+
+test('Internet Explorer 6-8 are listened to by attachEvent', () => {
+  const attached = {};
+  const world = new World({ without: ['addEventListener'], globals: { attachEvent: (name, listener) => { attached[name] = listener; } } });
+  world.connected('polling', { upgrade: false });
+  attached.onoffline({ type: 'offline' });
+  assert.deepEqual(Object.keys(attached).filter((name) => name !== 'onvisibilitychange'), ['ononline', 'onoffline', 'onpageshow', 'onpagehide']);
+});
+
+test('a transport that dies again and again soon after it worked is tried last, and one that works is kept', () => {
+  const world = new World(), socket = world.io();
+  world.run(100);
+  for (let i = 0; i < 3; i++) {
+    assert.equal(socket.io.engine.transport.name, 'websocket');
+    world.sockets.at(-1).die();
+    world.run(1200);
+  }
+  assert.equal(socket.connected, true);
+  assert.equal(socket.io.engine.transport.name, 'polling');
+  const before = world.sockets.length;
+  world.run(30_000);
+  assert.equal(world.sockets.length, before, 'no upgrade to what keeps dying');
+});
+
+test('deaths that are far between are not held against a transport', () => {
+  const world = new World({ }), socket = world.io();
+  world.run(100);
+  for (let i = 0; i < 6; i++) {
+    for (let minute = 0; minute < 5; minute++) {
+      world.run(40_000);
+      world.session.say('2');
+    }
+    world.run(100);
+    world.sockets.at(-1).die();
+    world.run(1200);
+    assert.equal(socket.io.engine.transport.name, 'websocket');
+  }
+});
+
+// -- memory
+
+const visit = (storage, modes, options = {}) => {
+  const world = new World({ modes, globals: { localStorage: storage } });
+  const socket = world.io('http://host/', { upgrade: false, ...options });
+  world.run(3000);
+  assert.equal(socket.connected, true);
+  return world;
+};
+const store = () => new World().browser.globals.localStorage;
+
+test('the next visit begins with what worked, for a day and for this server only', () => {
+  const storage = store();
+  visit(storage, { websocket: 'silent' });
+  assert.match(storage.kept.get('anywirehttp_host_socket_io_'), /^polling\/\d+\/\d{13}$/);
+  assert.deepEqual(visit(storage, { websocket: 'silent' }).started, ['polling']);
+  assert.deepEqual(visit(storage, { websocket: 'silent' }, { remember: false }).started, ['websocket', 'polling']);
+  assert.deepEqual(visit(storage, { websocket: 'silent' }, { path: '/other' }).started, ['websocket', 'polling']);
+  const [name, ms] = storage.getItem('anywirehttp_host_socket_io_').split('/');
+  storage.setItem('anywirehttp_host_socket_io_', `${name}/${ms}/1699999999999`);
+  assert.deepEqual(visit(storage, {}).started, ['websocket']);
+});
+
+test('what is remembered is only where to begin', () => {
+  const storage = store();
+  visit(storage, { websocket: 'silent' });
+  assert.deepEqual(visit(storage, { polling: 'refuse' }).started, ['polling', 'websocket']);
+});
+
+test('without localStorage a cookie remembers, and without both nothing does and nothing breaks', () => {
+  const jar = {};
+  const make = () => {
+    const world = new World({ without: ['localStorage'], modes: { websocket: 'silent' } });
+    Object.defineProperty(world.browser.document, 'cookie', {
+      get: () => Object.entries(jar).map(([key, value]) => `${key}=${value}`).join('; '),
+      set: (text) => { const [, key, value] = /^([^=]+)=([^;]*);path=\/;expires=.* GMT$/.exec(text); jar[key] = value; },
+    });
+    jar.other = '1';
+    return world;
+  };
+  const first = make();
+  first.io('http://host/', { upgrade: false });
+  first.run(2000);
+  assert.match(jar.anywirehttp_host_socket_io_, /^polling\//);
+  jar.zzz = '2';
+  const second = make();
+  second.io('http://host/', { upgrade: false });
+  second.run(2000);
+  assert.deepEqual(second.started, ['polling']);
+  const third = new World({ without: ['localStorage'] });
+  Object.defineProperty(third.browser.document, 'cookie', { get: () => { throw new Error('SecurityError'); }, set: () => { throw new Error('SecurityError'); } });
+  third.connected('websocket');
+});
+
+// -- options
+
+test("0.9's names of options mean what today's do", inside, () => {
+  const { withDefaults } = new World().page;
+  const opts = withDefaults({ resource: 'live/socket', 'connect timeout': 1, 'auto connect': false, reconnect: false, 'max reconnection attempts': 3,
+    'reconnection delay': 4, 'reconnection limit': 5, 'force new connection': true, host: 'example.org', transports: ['xhr-polling', 'jsonp-polling', 'websocket'] });
+  const { path, timeout, autoConnect, reconnection, reconnectionAttempts, reconnectionDelay, reconnectionDelayMax, forceNew, hostname } = opts;
+  assert.deepEqual([path, timeout, autoConnect, reconnection, reconnectionAttempts, reconnectionDelay, reconnectionDelayMax, forceNew, hostname],
+    ['/live/socket/', 1, false, false, 3, 4, 5, true, 'example.org']);
+  assert.deepEqual([...opts.transports], ['polling', 'jsonp', 'websocket']);
+});
+
+test('a Manager can be made by hand, with an address or only with options, and closed', () => {
+  const world = new World(), { Manager } = world.page.io;
+  const manager = new Manager('http://host/', { transports: ['websocket'], autoConnect: false });
+  let opened = 0;
+  manager.open((error) => { assert.equal(error, undefined); opened++; });
+  world.run(100);
+  assert.equal(opened, 1);
+  const socket = manager.socket('/a').open();
+  world.run(100);
+  assert.equal(socket.connected, true);
+  manager.close();
+  assert.equal(socket.connected, false);
+  world.run(60_000);
+  assert.equal(world.sockets.length, 1);
+  const plain = new Manager({ transports: ['websocket'] });
+  world.run(100);
+  assert.equal(plain.connected, true);
+  plain.disconnect();
+});

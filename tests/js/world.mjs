@@ -1,0 +1,220 @@
+// A page on a clock moved by hand, and a small Engine.IO server behind a network that can be told how to misbehave.
+import { Clock } from './clock.mjs';
+import { load } from './load.mjs';
+import { Browser } from './page.mjs';
+
+let last = 0;
+
+/** One session of the played server: what it heard, what it has to say, and over what. */
+class Session {
+  constructor(world) {
+    Object.assign(this, { world, id: `session${++last}`, heard: [], queue: [], carrier: null, closed: false });
+  }
+  /** Says packets, now or when there is a carrier. */
+  say(...packets) {
+    this.queue.push(...packets);
+    this.flush();
+  }
+  flush() {
+    if (this.carrier && this.queue.length && this.carrier.take(this.queue)) this.queue = [];
+  }
+  /** A packet from the client. */
+  hear(packet) {
+    this.heard.push(packet);
+    if (packet === '1') this.closed = true;
+    if (this.world.onpacket) this.world.onpacket(this, packet);
+    if (packet === '40/!,') return this.say('44/!,{"message":"Invalid namespace"}');
+    const join = /^40(\/[^,]+,)?/.exec(packet);
+    if (join && this.world.joins) this.say(`40${join[1] ?? ''}{"sid":"${this.id}${join[1] ?? ''}"}`);
+  }
+}
+
+/** A GET that waits for something to carry; streaming ones go on. */
+class Poll {
+  constructor(request) { this.request = request; }
+  take(packets) {
+    if (this.request.over) return false;
+    if (this.request.transport === 'htmlfile') {
+      for (const packet of packets) this.request.chunk(`<script>_(${JSON.stringify(packet)});</script>`);
+      return true;
+    }
+    this.request.answer(packets.join('\x1e'));
+    return true;
+  }
+}
+
+export class World {
+  /**
+   * options: of Browser; `modes`: by transport, how the way there is: up (default), refuse (502), html (somebody else's page),
+   * silent (no answer at all), deaf (answers come, what the client sends is eaten); `rtt` in milliseconds, `joins`: whether the server
+   * lets clients into namespaces by itself; `globals` and `without`: of load().
+   */
+  constructor({ modes = {}, rtt = 20, joins = true, globals = {}, without = [], ...options } = {}) {
+    Object.assign(this, { modes, rtt, joins, requests: [], sockets: [], sessions: new Map(), trace: [], beacons: [] });
+    this.clock = new Clock();
+    const navigator = { onLine: true, sendBeacon: (url, body) => { this.beacons.push([url, body]); return true; }, ...options.navigator };
+    this.browser = new Browser((...request) => this.request(...request), { ...options, navigator });
+    const made = { ...this.browser.globals, ...this.clock.globals, WebSocket: this.webSocket(), FileReader: this.fileReader(), Blob, ...globals };
+    for (const name of without) delete made[name];
+    this.page = load(made, without);
+    this.browser.enter(this.page);
+    // No luck: waits before attempts are as long as they can be.
+    this.page.run('Math.random = function () { return 0; }');
+  }
+
+  get session() { return [...this.sessions.values()].at(-1); }
+  get navigator() { return this.browser.globals.navigator; }
+
+  /** A socket, whose transports and events are noted. */
+  io(url = 'http://host/', options = {}) {
+    this.events = [];
+    const socket = this.page.io(url, { debug: (...line) => this.trace.push(line), ...options });
+    for (const name of ['connect', 'disconnect', 'connect_error']) {
+      socket.on(name, (...args) => this.events.push([name, ...args.map((arg) => arg?.message ?? arg)].filter((arg) => arg !== undefined)));
+    }
+    return socket;
+  }
+
+  /** A connected socket on one transport, its events cleared. */
+  connected(transport = 'websocket', options = {}) {
+    const socket = this.io('http://host/', { transports: [transport], ...options });
+    this.run(300);
+    if (!socket.connected) throw new Error(`not connected: ${JSON.stringify(this.trace)}`);
+    this.events.length = 0;
+    return socket;
+  }
+
+  run(ms) { this.clock.advance(ms); }
+  later(fn, ms = this.rtt / 2) { this.clock.globals.setTimeout(fn, ms); }
+  /** Names of transports that were started, in order. */
+  get started() { return this.trace.filter(([mark, , data]) => mark === '=' && data !== 'carries').map(([, name]) => name); }
+  /** What went wrong with transports: [name, why]. */
+  get failed() { return this.trace.filter(([mark]) => mark === '!').map(([, name, why]) => [name, why]); }
+
+  open(session) {
+    this.sessions.set(session.id, session);
+    const { pingInterval = 25000, pingTimeout = 20000, maxPayload = 1e6, upgrades = ['websocket'] } = this;
+    return `0${JSON.stringify({ sid: session.id, upgrades, pingInterval, pingTimeout, maxPayload })}`;
+  }
+
+  // -- HTTP
+
+  request(method, url, body, on) {
+    const { searchParams: query } = new URL(url), world = this;
+    const transport = query.has('j') ? 'jsonp' : query.get('transport'), mode = this.modes[transport] ?? 'up';
+    const request = {
+      method, url, body, query, transport, over: false,
+      chunk: (text) => { if (!request.over) on.chunk(text); },
+      answer(text, status = 200) {
+        if (request.over) return;
+        request.over = true;
+        if (transport === 'jsonp' && method === 'GET' && status === 200) text = `___eio[${query.get('j')}](${JSON.stringify(text)});`;
+        on.head(status);
+        on.chunk(text);
+        on.end();
+      },
+      end() { request.over = true; on.end(); },
+      fail() { if (!request.over) { request.over = true; on.fail(); } },
+    };
+    this.requests.push(request);
+    this.later(() => world.serve(request, mode, on), this.rtt);
+    return () => { request.over = request.aborted = true; };
+  }
+
+  serve(request, mode, on) {
+    if (mode === 'silent' || request.over || (mode === 'deaf' && request.method === 'POST')) return;
+    if (mode === 'refuse') return request.answer('Bad Gateway', 502);
+    if (mode === 'html') return request.answer('<html>Please log in</html>');
+    const sid = request.query.get('sid'), session = sid ? this.sessions.get(sid) : new Session(this);
+    if (!session) return request.answer('{"code":1,"message":"Session ID unknown"}', 400);
+    if (request.method === 'POST') {
+      let text = request.body;
+      if (request.transport === 'jsonp') text = new URLSearchParams(text).get('d').replace(/(^|[^\\])\\n/g, '$1\n').replace(/\\\\n/g, '\\n');
+      request.answer('ok');
+      for (const packet of text.split('\x1e')) session.hear(packet);
+      return;
+    }
+    if (request.transport === 'htmlfile') {
+      on.head(200);
+      request.chunk(`<script>var _ = function (m) { parent.anywire_htmlfile[${request.query.get('i')}](m); };</script>`);
+    }
+    if (!sid) session.queue.unshift(this.open(session));
+    session.carrier = new Poll(request);
+    session.flush();
+  }
+
+  // -- WebSocket
+
+  webSocket() {
+    const world = this;
+    return class WebSocket {
+      constructor(url) {
+        if (world.throws) throw new Error(world.throws);
+        Object.assign(this, { url, query: new URL(url).searchParams, readyState: 0, bufferedAmount: 0, sent: [] });
+        world.sockets.push(this);
+        world.later(() => world.accept(this), world.rtt);
+      }
+      send(packet) {
+        this.sent.push(packet);
+        world.later(() => { if (this.readyState === 1) world.frame(this, packet); });
+      }
+      close() {
+        if (this.readyState < 2) this.readyState = 3;
+      }
+      /** From the network: a message, or the end. */
+      say(data) { world.later(() => { if (this.readyState === 1 && this.onmessage) this.onmessage({ data }); }); }
+      die(code = 1006) {
+        if (this.readyState > 2) return;
+        this.readyState = 3;
+        this.onerror?.({});
+        this.onclose?.({ code });
+      }
+    };
+  }
+
+  accept(socket) {
+    const mode = this.modes.websocket ?? 'up';
+    if (mode === 'silent' || socket.readyState === 3) return;
+    if (mode === 'refuse') return socket.die();
+    socket.readyState = 1;
+    socket.onopen?.({});
+    // Frames are eaten both ways, or one way.
+    if (mode === 'mute') return;
+    const sid = socket.query.get('sid');
+    socket.session = sid ? this.sessions.get(sid) : new Session(this);
+    if (!socket.session) return socket.die(1005);
+    if (!sid) {
+      this.carry(socket);
+      socket.session.queue.unshift(this.open(socket.session));
+      socket.session.flush();
+    }
+  }
+
+  carry(socket) {
+    socket.session.carrier = { take: (packets) => {
+      if (socket.readyState !== 1) return false;
+      packets.forEach((packet) => socket.say(packet));
+      return true;
+    } };
+  }
+
+  frame(socket, packet) {
+    if (['deaf', 'mute'].includes(this.modes.websocket)) return;
+    if (packet === '2probe') {
+      socket.say('3probe');
+      socket.session.say('6');
+    } else if (packet === '5') {
+      this.carry(socket);
+      socket.session.flush();
+    } else {
+      socket.session.hear(packet);
+    }
+  }
+
+  fileReader() {
+    const world = this;
+    return class FileReader {
+      readAsArrayBuffer(blob) { blob.arrayBuffer().then((buffer) => { this.result = buffer; world.read = true; this.onload(); }); }
+    };
+  }
+}
