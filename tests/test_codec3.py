@@ -120,6 +120,14 @@ def test_urls_of_revision_3_and_of_no_revision_that_there_is() -> None:
                 locate(protocols, "/socket.io/", query, "/socket.io/")
 
 
+@pytest.mark.parametrize("proof", ["4€", "4é", "4😀", "4Ã©é"])
+def test_who_has_once_written_what_1_never_writes_is_read_once_from_then_on(proof: str) -> None:
+    decoder = BARE.decoder(Limits())
+    assert decoder.payload("2:4a3:4Ã©") == [Message("a"), Message("é")]
+    assert decoder.payload(f"{len(proof.encode('utf-16-le')) // 2}:{proof}") == [Message(proof[1:])]
+    assert decoder.payload("3:4Ã©") == [Message("Ã©")]
+
+
 # -- against the clients' own parsers -----------------------------------------------------------------------------------
 
 

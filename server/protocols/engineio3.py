@@ -119,7 +119,17 @@ class _EngineDecoder(Decoder):
             unit = _take(data, colon + 1, int(data[at:colon]))
             at = colon + 1 + len(unit)
             if unit:
-                yield _mend(unit) if self._double_utf8 else unit
+                yield self._mend(unit) if self._double_utf8 else unit
+
+    def _mend(self, unit: str) -> str:
+        """Undo the second UTF-8 of socket.io-client 1.x. Text that cannot be of its making shows that the client is a later one."""
+        if unit.isascii():
+            return unit
+        try:
+            return _LONE.sub("\ufffd", unit.encode("latin-1").decode("utf-8", "surrogatepass"))
+        except UnicodeError:
+            self._double_utf8 = False
+            return unit
 
     def message(self, data: str | bytes) -> Packet | None:
         if type(data) is not str:
@@ -154,16 +164,6 @@ def _take(data: str, start: int, length: int) -> str:
     if len(unit) < length:
         raise ProtocolError("a length beyond the payload's end")
     return unit
-
-
-def _mend(unit: str) -> str:
-    """Undo the second UTF-8 of socket.io-client 1.x. Text of Latin-1 characters that make valid UTF-8 is hardly ever meant so."""
-    if unit.isascii() or max(unit) > "\xff":
-        return unit
-    try:
-        return _LONE.sub("\ufffd", unit.encode("latin-1").decode("utf-8", "surrogatepass"))
-    except UnicodeDecodeError:
-        return unit
 
 
 def _binary_units(data: bytes) -> Iterator[str | bytes]:
