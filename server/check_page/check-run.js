@@ -95,11 +95,12 @@
     });
   }
 
-  function testStream(run, done) {
+  /** Whether answers come piece by piece. One that came in one piece is asked for again: the browser itself may have been busy. */
+  function testStream(run, done, again) {
     ask('GET', run.facts.path + 'check.stream', '', function (status, text, apart) {
       var whole = status == 200 && /^one\s+two$/.test(text);
-      run.stream = !whole ? 'failed' : apart < 0 ? 'unknown' : apart >= APART ? 'passes' : 'held';
-      done();
+      run.stream = !whole ? 'failed' : apart < 0 ? 'unknown' : apart >= APART ? 'passes' : again ? 'held' : '';
+      if (run.stream) { done(); } else { testStream(run, done, true); }
     });
   }
 

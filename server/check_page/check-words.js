@@ -57,11 +57,12 @@ var anywireCheck = {};
     return 'takes this page for one of another site (“Origin not allowed”), as it does when a proxy changes the Host header';
   };
 
-  /** Who stops a way, and how: [who, clause]. who: 'way' (between the two), 'server', 'browser'. */
+  /** Who stops a way, and how: [who, clause]. who: 'way' (what is between the two), 'server' or 'browser'. */
   words.cause = function (run, name) {
     var way = run.ways[name], why = way.why || '', note = way.notes && way.notes[way.notes.length - 1],
       status = /HTTP (\d+)/.exec(why), refusal = words.refusal(run);
     if (name == 'websocket' && note && !note.upgrade) { return ['way', STRIPPED]; }
+    if (note && /^WebSocket version/.test(note.refusal)) { return ['browser', 'speaks a draft of WebSocket from before 2011, which servers no longer do']; }
     if (note && note.refusal) { return ['server', note.refusal == 'Origin not allowed' ? words.foreign() : 'says ' + quoted(note.refusal)]; }
     if (name == 'websocket') { return ['way', socketCause(run, way, note)]; }
     if (refusal) { return ['server', refusal]; }
@@ -91,6 +92,7 @@ var anywireCheck = {};
   /** "WebSocket is blocked between you and the server: its request ...", as one sentence. */
   words.blocked = function (run, name) {
     var cause = words.cause(run, name);
+    if (cause[0] == 'browser') { return 'This browser ' + cause[1] + '.'; }
     if (cause[0] == 'server') { return 'The server refuses ' + NAMES[name] + ': it ' + cause[1] + '.'; }
     return capital(NAMES[name]) + ' is blocked between you and the server: ' + cause[1] + '.';
   };
@@ -278,11 +280,12 @@ var anywireCheck = {};
         /iPad/.test(agent) ? 'iPad' : /Mac OS/.test(agent) ? 'macOS' : /CrOS/.test(agent) ? 'ChromeOS' : /Linux/.test(agent) ? 'Linux' : '',
       rules = [['Edge', /Edg[ea]?(?:iOS|A)?\/(\d+)/], ['Opera', /OPR\/(\d+)/], ['Samsung Internet', /SamsungBrowser\/(\d+)/], ['Firefox', /(?:Firefox|FxiOS)\/(\d+)/],
         ['Chromium', /(?:HeadlessChrome|Chromium)\/(\d+)/], ['Chrome', /(?:Chrome|CriOS)\/(\d+)/], ['PhantomJS', /PhantomJS\/([\d.]+)/],
-        ['Safari', /Version\/(\d+).* Safari/], ['Internet Explorer', /MSIE (\d+)/], ['Internet Explorer', /Trident.*rv:(\d+)/], ['Opera', /Opera.(\d+)/]];
+        ['Safari', /(?:Mac OS|iP(?:hone|ad|od)).*Version\/(\d+).* Safari/], ['Internet Explorer', /MSIE (\d+)/], ['Internet Explorer', /Trident.*rv:(\d+)/], ['Opera', /Opera.(\d+)/]];
     for (n = 0; n < rules.length; n++) {
       found = rules[n][1].exec(agent);
       if (found) { return rules[n][0] + ' ' + found[1] + (os ? ' on ' + os : ''); }
     }
+    if (/AppleWebKit/.test(agent)) { return 'A browser with WebKit' + (os ? ' on ' + os : ''); }
     return os ? 'A browser on ' + os : 'Unknown';
   };
 
