@@ -324,6 +324,13 @@ def test_an_upgrade_shows_on_the_wire_and_in_the_count(stage: Stage, browsers: l
     assert "↑ websocket 2probe" in ana.text("log") and "↓ websocket 3probe" in ana.text("log")
 
 
+def test_the_check_of_the_connection_is_a_click_away(stage: Stage, browsers: list[Browser]) -> None:
+    ana = browsers[0].open(stage.url)
+    ana.driver.find_element(By.CSS_SELECTOR, "#wirebuttons a").click()
+    ana.until("document.getElementById('title').textContent == 'Everything works.'", 20)
+    assert stage.demo.live.count() == {}, "a check is nobody in the audience"
+
+
 def test_the_wire_keeps_200_lines_and_can_be_stopped(stage: Stage, browsers: list[Browser]) -> None:
     ana = browsers[0].open(stage.url)
     ana.driver.execute_script("for (var n = 0; n < 500; n++) talk.wire.trace('<', 'websocket', 'line ' + n + '.')")
@@ -343,6 +350,10 @@ def test_every_slide_fits_the_window_and_looks_are_kept(
 ) -> None:
     ana, host = browsers[0].open(stage.url, size), speaker(stage, browsers[2], size)
     assert host.width() == size[0] and host.js("document.documentElement.scrollWidth") <= size[0]
+    live, where = (host.js(f"document.getElementById('{id_}').getBoundingClientRect().toJSON()") for id_ in ("live", "where"))
+    assert abs(live["top"] - where["top"]) < 12, "what is said below the slide stands in one line"
+    if size[0] < 900:
+        assert host.js("document.getElementById('desk').offsetWidth") == host.js("document.body.clientWidth")
     host.click("openpoll")
     ana.say("Hello from the back row!", name="Ana")
     for index, slide in enumerate(DECK):
