@@ -84,7 +84,7 @@ class Server(Endpoint):
         self._dispatcher = Dispatcher(config, self._hub, self.handlers, self._runner)
         refuses = config.binary_fallback == "refuse"
         self._local = LocalOperations(self._hub, config.max_rooms, config.per_message_deflate_threshold, self._kick, refuses)
-        self._cluster = Cluster(self._hub, _backplane(config), self._local)
+        self._cluster = Cluster(self._hub, _backplane(config), self._local, self._join)
         self._outgoing_hooks: list[Callable[..., Any]] = []
         self._deflate_threshold = config.per_message_deflate_threshold
         #: Joins the other processes; there once it was asked for.
@@ -97,6 +97,11 @@ class Server(Endpoint):
         await super().start()
         assert self._joining is not None
         await asyncio.shield(self._joining)
+
+    def _join(self) -> None:
+        """Join the other processes, for one that only sends and was not started. Not again after the end."""
+        if self._joining is None and not self._requests.draining:
+            self._bind_loop()
 
     def _bind_loop(self) -> None:
         bound = self._running

@@ -60,10 +60,12 @@ class Gathered:
 class Cluster:
     """This node among others. ``execute`` carries out what another node asks, by the server's own local operations."""
 
-    def __init__(self, hub: Hub, backplane: Backplane, local: LocalOperations) -> None:
+    def __init__(self, hub: Hub, backplane: Backplane, local: LocalOperations, join: Callable[[], None] = lambda: None) -> None:
         self.hub = hub
         self.backplane = backplane
         self._local = local
+        #: Called before anything is said: joins the others, if that was not done.
+        self._join = join
         self._seq = 0
         self._pending: dict[str, Gathered] = {}
 
@@ -104,6 +106,7 @@ class Cluster:
 
     def pack(self, kind: str, body: dict[str, Any]) -> bytes:
         """A message, ready for the backplane. Raises PayloadError for what cannot be carried."""
+        self._join()
         self._seq += 1
         return pack(kind, self.hub.node, self._seq, body)
 

@@ -340,6 +340,9 @@ def test_many_processes(run: Callable[..., Any]) -> None:
                 await far.client.call("tell", ("red", "across"))
                 await near.hears([("told", "across")])
                 await far.hears([("told", "across")])
+                worker = load("docs/many-processes.md", **{"redis://127.0.0.1:6379/0": redis.url})
+                await worker["announce"]("to all")
+                await near.hears([("told", "across"), ("told", "to all")])
 
     run(main())
     page = (ROOT / "docs/many-processes.md").read_text()

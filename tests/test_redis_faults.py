@@ -323,3 +323,43 @@ def test_an_application_that_nobody_started_joins_the_others_when_it_is_used(run
     run(main())
 
 
+
+
+def test_a_process_without_clients_emits_and_ends_with_or_without_start(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        with RedisServer() as server:
+            async with servers(server.url, 1) as (one,), client(one) as near:
+                for started in (True, False):
+                    near.heard.clear()
+                    worker = anywire.Server(store=server.url)
+                    if started:
+                        await worker.start()
+                    await worker.emit("job", started)
+                    await worker.enter_room(near.id, "done")
+                    await worker.emit("room", started, to="done")
+                    assert await worker.call("mark?", to=near.id, timeout=5) is None
+                    await worker.shutdown(0)
+                    await until(lambda: len(near.heard) > 2)
+                    assert near.heard == [("job", started), ("room", started), ("mark?",)]
+
+    run(main())
+
+
+def test_what_is_emitted_after_the_end_goes_nowhere_and_starts_nothing(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        with RedisServer() as server:
+            worker = anywire.Server(store=server.url)
+            await worker.start()
+            await worker.shutdown(0)
+            tasks = asyncio.all_tasks()
+            await worker.emit("late")
+            await worker.enter_room("aaaaaaaa-" + "b" * 22, "room")
+            await asyncio.sleep(0)
+            assert asyncio.all_tasks() == tasks and not worker._cluster.backplane.status.queued
+
+    run(main())
+
+
+def test_an_emit_to_other_processes_without_a_loop_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        anywire.Server(store="redis://127.0.0.1:1/0").emit("x")

@@ -43,6 +43,10 @@ _OURS = {"protocol", "decode_responses", "retry", "retry_on_timeout", "retry_on_
 _ERRORS = (RedisError, OSError, asyncio.TimeoutError)
 
 
+#: What waits to be published: channel, number, data, and who waits to hear whether anyone received it.
+_Item = tuple[str, int, bytes, "asyncio.Future[bool] | None"]
+
+
 class RedisBackplane(Backplane):
     """``url``: redis://, rediss:// or unix://, with redis-py's options in the query, and ``prefix`` (default "anywire") of ours.
 
@@ -57,7 +61,8 @@ class RedisBackplane(Backplane):
         self.status = BackplaneStatus(connected=False)
         self._node = ""
         self._on_message: OnMessage = lambda node, data: None
-        self._queue: deque[tuple[str, bytes, asyncio.Future[bool] | None]] = deque()
+        self._queue: deque[_Item] = deque()
+        self._ended = False
         self._queued_bytes = 0
         self._number = 0
         self._seen: dict[tuple[str, bool], int] = {}
@@ -76,7 +81,8 @@ class RedisBackplane(Backplane):
     async def start(self, node: str, on_message: OnMessage) -> None:
         self._node, self._on_message = node, on_message
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
-        self._idle.set()
+        self._ended = False
+        # What was published before the start goes out now.
         self._client = redis.asyncio.Redis.from_pool(_pool(self._url))
         subscribed = asyncio.Event()
         self._tasks = [
@@ -92,6 +98,7 @@ class RedisBackplane(Backplane):
         if self._tasks:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.flush(), 1.0)
+        self._ended = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -113,19 +120,22 @@ class RedisBackplane(Backplane):
         return done
 
     def _enqueue(self, channel: str, data: bytes, done: asyncio.Future[bool] | None) -> None:
+        if self._ended:
+            if done is not None:
+                done.set_result(False)
+            return
         self._number += 1
-        message = self._node.encode() + self._number.to_bytes(8, "big") + data
-        self._queue.append((channel, message, done))
-        self._queued_bytes += len(message)
+        self._queue.append((channel, self._number, data, done))
+        self._queued_bytes += len(data)
         while len(self._queue) > MAX_QUEUE or self._queued_bytes > MAX_QUEUE_BYTES:
             self._drop(self._queue.popleft())
         self.status.queued = len(self._queue)
         self._idle.clear()
         self._wake.set()
 
-    def _drop(self, item: tuple[str, bytes, asyncio.Future[bool] | None]) -> None:
-        _, message, done = item
-        self._queued_bytes -= len(message)
+    def _drop(self, item: _Item) -> None:
+        _, _, data, done = item
+        self._queued_bytes -= len(data)
         self.status.dropped += 1
         if done is not None and not done.done():
             done.set_result(False)
@@ -133,6 +143,7 @@ class RedisBackplane(Backplane):
     def _fail_queue(self) -> None:
         while self._queue:
             self._drop(self._queue.popleft())
+        self.status.queued = 0
 
     async def _write(self) -> None:
         """Hand the queue to Redis, all that has gathered in one turn as one pipeline."""
@@ -160,16 +171,16 @@ class RedisBackplane(Backplane):
                 continue
             pause = BACKOFF_FIRST
             self._complained = 0
-            for (_, message, done), count in zip(batch, counts, strict=True):
-                self._queued_bytes -= len(message)
+            for (_, _, data, done), count in zip(batch, counts, strict=True):
+                self._queued_bytes -= len(data)
                 if done is not None and not done.done():
                     done.set_result(count > 0)
             self.status.queued = len(self._queue)
 
-    async def _publish(self, batch: list[tuple[str, bytes, asyncio.Future[bool] | None]]) -> list[int]:
+    async def _publish(self, batch: list[_Item]) -> list[int]:
         pipe = self._client.pipeline(transaction=False)
-        for channel, message, _ in batch:
-            pipe.publish(channel, message)
+        for channel, number, data, _ in batch:
+            pipe.publish(channel, self._node.encode() + number.to_bytes(8, "big") + data)
         return list(await pipe.execute())
 
     def _complain(self, error: Exception) -> None:
