@@ -525,10 +525,9 @@ class Server(Endpoint):
 
     def _on_opened(self, session: Session) -> None:
         session.sockets = Clients()
+        self._dispatcher.expect_connect(session)
         if session.protocol.auto_connect:
             self._dispatcher.on_packet(session, Connect("/"))
-            return
-        session.connect_alarm = session.env.wheel.after(self.config.connect_timeout, lambda: session.close(CloseReason.CONNECT_TIMEOUT))
 
     def _on_greeted(self, session: Session, decided: Callable[[str | None], None]) -> None:
         session.sockets = Clients(decided)

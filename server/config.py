@@ -81,7 +81,7 @@ class Config:
     )
     allow_upgrades: bool = _setting(True, "let polling clients move to websocket")
     upgrade_timeout: float = _setting(10.0, "seconds that a client may take to finish an upgrade", low=0.05, high=600)
-    connect_timeout: float = _setting(45.0, "seconds from the session's opening to its first CONNECT", low=0.05, high=600)
+    connect_timeout: float = _setting(45.0, "seconds within which a client must be let into a namespace, or is closed", low=0.05, high=600)
     max_payload: int = _setting(1_000_000, "bytes of one message or request body from a client", low=128, high=2**30)
     max_queue_messages: int = _setting(
         10_000, "messages that may wait for one slow client, and of what one handler emits to a poller at once", low=1, high=10**7

@@ -145,12 +145,22 @@ class Dispatcher:
             return
         self.join(session, packet.namespace, packet.data, packet.query)
 
+    def expect_connect(self, session: Session) -> None:
+        """A client that has not been let into a namespace within ``connect_timeout`` is closed, however often it was refused; while a
+        connect handler runs it has as long again."""
+
+        def late() -> None:
+            session.connect_alarm = None
+            if session.sockets:
+                self.expect_connect(session)
+            else:
+                session.close(CloseReason.CONNECT_TIMEOUT)
+
+        session.connect_alarm = session.env.wheel.after(self.config.connect_timeout, late)
+
     def join(self, session: Session, namespace: str, auth: Any, query: str = "") -> None:
         """Let a client into a namespace, if its middlewares and connect handler agree. ``query`` is added to the handshake's."""
         clients: Clients = session.sockets
-        if session.connect_alarm is not None:
-            session.env.wheel.discard(session.connect_alarm)
-            session.connect_alarm = None
         socket = Socket(session.protocol.public_sid(session.id, namespace, self.hub.new_id()), session, namespace)
         clients[namespace] = socket
         socket.queue = self._take_early(session, clients, namespace)
@@ -195,6 +205,10 @@ class Dispatcher:
         self._runner().run(ask(), done)
 
     def _joined(self, socket: Socket, environ: dict[str, Any] | None) -> None:
+        session = socket.session
+        if session.connect_alarm is not None:
+            session.env.wheel.discard(session.connect_alarm)
+            session.connect_alarm = None
         if environ is not None and environ != socket.session.handshake.environ():
             socket.environ = environ
         if socket.state == Socket.CONNECTING:

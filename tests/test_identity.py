@@ -320,6 +320,36 @@ def test_a_polling_session_without_a_connect_is_closed(run: Callable[..., Any]) 
     run(main())
 
 
+def test_a_client_that_was_only_refused_is_closed_too_and_one_that_is_being_asked_or_is_in_is_not(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        async with serving(connect_timeout=0.1) as sio:
+
+            @sio.on("connect", namespace="/slow")
+            async def connect(sid: str, environ: dict[str, Any]) -> bool:
+                return await answer
+
+            async with (
+                Peer(sio.port, "websocket") as refused_, Peer(sio.port, "websocket") as asked, Peer(sio.port, "websocket") as inside,
+            ):  # fmt: skip
+                await inside.connect()
+                await asked.send("40/slow,")
+                for _ in range(3):
+                    await refused_.send("40/nowhere,")
+                    assert await refused_.receive() == '44/nowhere,{"message":"Invalid namespace"}'
+                assert (await refused_.listening.frame())[0] == 0x88
+                await asyncio.sleep(0.25)
+                answer.set_result(True)
+                assert (await asked.receive()).startswith('40/slow,{"sid":')
+                await asyncio.sleep(0.25)
+                await inside.send('42["echo"]')
+                assert await inside.receive() == '42["echoed"]'
+                await asked.send('42/slow,0["nobody listens"]')
+                assert len(sio._hub.sessions) == 2
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("eio", "code"), [("3", None), ("5", 5), ("", 5), ("four", 5), ("4&EIO=4", 5), ("4&EIO=3", 5), ("04", 5), ("4.0", 5), ("%D9%A4", 5)]
 )

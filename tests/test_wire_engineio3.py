@@ -429,7 +429,7 @@ def test_a_refusal_is_told_by_its_data_or_its_message_and_the_connection_stays(j
 
 def test_a_refusal_of_the_root_comes_with_the_handshake(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        async with serving() as sio, RawClient(sio.port) as client:
+        async with serving(connect_timeout=0.3) as sio, RawClient(sio.port) as client, RawClient(sio.port) as socket:
 
             @sio.event
             def connect(sid: str, environ: dict[str, Any]) -> None:
@@ -438,6 +438,13 @@ def test_a_refusal_of_the_root_comes_with_the_handshake(run: Callable[..., Any])
             target, more = await opening(client)
             assert more == r'23:44"nicht f\u00fcr dich"'
             assert (await client.request("POST", target, counted('42["echo"]'))).status == 400
+            await socket.upgrade(BASE + "websocket")
+            assert (await socket.frame())[1][:1] == b"0"
+            assert await socket.frame() == (0x81, '44"nicht für dich"'.encode())
+            # Nobody who is in no namespace stays, though it pings.
+            socket.send(text("2"))
+            assert await socket.frame() == (0x81, b"3")
+            assert (await socket.frame())[0] == 0x88
 
     run(main())
 
