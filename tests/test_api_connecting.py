@@ -347,3 +347,34 @@ def test_an_access_token_comes_over_tls_in_auth_query_or_header(
         await sio.shutdown(0)
 
     run(main())
+
+
+# -- the end of a server ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_clients_of_a_server_that_shuts_down_come_back_to_the_next_by_themselves(transport: str, run: Callable[..., Any]) -> None:
+    reasons: list[str] = []
+
+    async def main() -> None:
+        made = socketio.AsyncClient(reconnection_delay=0.05, reconnection_delay_max=0.1, randomization_factor=0)
+        joined: list[str] = []
+        made.on("connect", lambda: joined.append(str(made.get_sid())))
+        port, first = 0, ""
+        for turn in range(2):
+            sio = anywire.Server()
+            sio.on("disconnect", lambda sid, reason: reasons.append(reason))
+            await sio.start()
+            sio.listen(port, "127.0.0.1")
+            port = sio.port
+            if turn == 0:
+                await made.connect(f"http://127.0.0.1:{port}", transports=[transport])
+                first = joined[0]
+            await until(lambda turn=turn: len(joined) == turn + 1 and made.connected)  # type: ignore[misc]
+            if turn == 1:
+                assert joined[1] != first
+                await made.disconnect()
+            await sio.shutdown(1)
+
+    run(main())
+    assert reasons[0] == "server shutting down"
