@@ -134,6 +134,8 @@ def _announce(server: Endpoint, arguments: argparse.Namespace) -> str:
     kind = "Socket.IO" if isinstance(server, Server) else "Engine.IO"
     print(f"anywire {metadata.version('anywire')} serves {kind} at {base}{server.config.path}")
     print(f"  over     {', '.join(server.config.transports)}")
+    if server.config.check_page and isinstance(server, Server):
+        print(f"  check    {base}{server.config.path}check")
     print("  Ctrl-C tells the clients, then ends; twice ends at once", flush=True)
     return base
 

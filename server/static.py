@@ -98,7 +98,8 @@ class StaticFiles:
         headers = [("ETag", file.etag), *(_CLIENT_HEADERS if name in _FILES else _PAGE_HEADERS)]
         if _matches(exchange.headers.get("If-None-Match", ""), file.etag):
             exchange.respond(304, b"", file.type, headers)
-        elif "gzip" in exchange.headers.get("Accept-Encoding", ""):
+        elif "gzip" in exchange.headers.get("Accept-Encoding", "") and "MSIE 6" not in exchange.headers.get("User-Agent", ""):
+            # IE6 says that it takes gzip, and then cuts the first bytes of compressed scripts.
             exchange.respond(200, file.zipped, file.type, [*headers, ("Content-Encoding", "gzip")])
         else:
             exchange.respond(200, file.body, file.type, headers)

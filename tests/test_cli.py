@@ -324,8 +324,9 @@ def test_the_help_of_serve_has_a_flag_for_each_setting_that_can_be_text(capsys: 
 
 def test_the_demo_says_where_viewers_and_the_speaker_go(folder: Path, run: Callable[..., Any]) -> None:
     async def talk() -> None:
-        async with command(folder, "demo", "--port", "0", "--token", "a b&c", lines=5) as demo:
-            assert demo.lines[3:] == [
+        async with command(folder, "demo", "--port", "0", "--token", "a b&c", lines=6) as demo:
+            assert demo.lines[2] == f"  check    http://127.0.0.1:{demo.port}/socket.io/check"
+            assert demo.lines[4:] == [
                 f"  viewers  http://127.0.0.1:{demo.port}/",
                 f"  speaker  http://127.0.0.1:{demo.port}/speaker?token=a%20b%26c",
             ]

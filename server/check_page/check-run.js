@@ -202,6 +202,7 @@
     }
     way.state = 'testing';
     run.changed();
+    run.abort = function () { end('waiting', ''); };
     socket = connect(run, [name], { upgrade: false, remember: false, reconnection: false, timeout: 120000, WebSocket: watched(way) }, trace);
     alive();
     socket.on('connect', function () {
@@ -361,6 +362,7 @@
     }
 
     function last() {
+      run.abort = 0;
       if (run.stopped) { return; }
       choose(run, function () {
         run.settled = true;
@@ -391,6 +393,7 @@
   /** Ends a run and its connection. */
   check.stop = function (run) {
     run.stopped = true;
+    if (run.abort) { run.abort(); }
     if (run.socket) {
       run.socket.disconnect();
       run.socket.io.close();

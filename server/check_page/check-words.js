@@ -137,7 +137,11 @@ var anywireCheck = {};
 
   function connected(run) {
     var name = run.chosen.name, socket = run.ways.websocket, say = [], blocked = inState(run, 'blocked'), hint = '', trips = run.chosen.trips;
-    if (socket.state == 'blocked' && name != 'websocket') { blocked.shift(); }
+    if (run.ways[name].state == 'blocked') {
+      return bad('The connection is unsteady.', ['The client got through over ' + NAMES[name] + ', but a moment before it did not: ' +
+        words.cause(run, name)[1] + '.'], 'Check again. If it stays so, send the report below to the help desk.');
+    }
+    if (socket.state == 'blocked') { blocked.shift(); }
     if (name == 'websocket') {
       say.push('Your session runs over WebSocket, the fastest way.' + pace(trips));
     } else {
