@@ -110,12 +110,15 @@ class Line:
 
     async def close(self) -> None:
         """End, once what was written is out."""
-        if self._task is not None:
-            with contextlib.suppress(OSError):
+        try:
+            if self._task is not None:
                 await self._waiting.join()
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        self._writer.close()
+        finally:
+            # Also when the wait is cancelled.
+            self._writer.close()
+            if self._task is not None:
+                self._task.cancel()
+                await asyncio.gather(self._task, return_exceptions=True)
 
 
 class Reader(asyncio.StreamReader):
@@ -179,11 +182,12 @@ class Link:
     async def forward(self, request: Message, heard: bool = True) -> None:
         """Pass a request on and its answer back; ``heard`` false: the answer goes nowhere."""
         await self._leave_server()
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._proxy.target)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._proxy.target if self._touched else self._proxy.pages)
         up = self._up = Line(writer, lambda: self._fault.delay[0])
         await up.write(request.head() + request.body)
         answer = await Message.read(reader)
         if answer.status == 101 and not self._fault.buffers:
+            self._sent = len(answer.head())
             await self._down.write(answer.head())
             await self._tunnel(reader, up)
             raise Cut
@@ -252,6 +256,8 @@ class FaultProxy:
 
     def __init__(self, target: int, fault: Fault | None = None, path: str = "/socket.io/", host: str = "127.0.0.1") -> None:
         self.target, self.path, self.host = target, path, host
+        #: Where requests outside ``path`` go, if not to the target too.
+        self.pages = target
         self.fault = fault or Fault()
         self.port = 0
         #: "METHOD target" of each request below ``path``, in their order.

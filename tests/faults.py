@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from fault_proxy import Link, Message
@@ -29,6 +29,11 @@ class Fault:
     #: After how many seconds, or bytes, each answer ends.
     cut_seconds: float | None = None
     cut_bytes: int | None = None
+
+    def far(self, up: float, down: float | None = None) -> Self:
+        """This fault at the end of a long way: sets ``delay``, both directions alike unless said."""
+        self.delay = (up, up if down is None else down)
+        return self
 
     async def handle(self, link: Link, request: Message) -> None:
         """Play one request; returns when its answer is over."""
@@ -107,7 +112,7 @@ class Delay(Fault):
     """A long way: seconds to the server, and back (the same unless said)."""
 
     def __init__(self, up: float = 0.1, down: float | None = None) -> None:
-        self.delay = (up, up if down is None else down)
+        self.far(up, down)
 
 
 class DropPosts(Fault):
