@@ -1,12 +1,12 @@
-// Sessions that move from polling to WebSocket while both sides talk: node upgrade_client.mjs URL PACKAGE SESSIONS MESSAGES
+// Sessions that move from polling to WebSocket while both sides talk: node upgrade_client.mjs URL PACKAGE SESSIONS MESSAGES LONG
 // -> what each session saw, as JSON.
 import { createRequire } from "node:module";
 
-const [url, client, sessions, messages] = process.argv.slice(2);
+const [url, client, sessions, messages, long] = process.argv.slice(2);
 const io = createRequire(import.meta.url)(client);
 const total = Number(messages);
 // Every seventh is long, every fifth carries bytes: what is long is still under way when the session moves.
-const filling = (n) => (n % 7 === 0 ? "x".repeat(30000) : n % 5 === 0 ? Buffer.alloc(500, n) : null);
+const filling = (n) => (n % 7 === 0 ? "x".repeat(Number(long)) : n % 5 === 0 ? Buffer.alloc(500, n) : null);
 
 const talk = (number) =>
   new Promise((resolve) => {
