@@ -22,6 +22,7 @@ LAYERS: dict[str, int] = {
     "server.events": 0,
     "transports.base": 0,
     "transports.framing": 0,
+    "transports.masking": 0,
     # 1: dialects and small tools
     "server.backplane.base": 1,
     "server.envelope": 1,
@@ -85,7 +86,9 @@ SERVER_MAY_SEE = {"transports.base", "transports.framing"}
 ASSEMBLERS = {"server.router", "server.endpoint", "server.app", "server.engine", "server.cli"}
 #: Distribution -> the modules that may name it; None: any.
 THIRD_PARTY: dict[str, set[str] | None] = {
-    "tornado": {"transports.exchange", "server.router", "server.endpoint", "server.app", "server.cli", "server.demo.app"},
+    "tornado": {
+        "transports.exchange", "transports.masking", "server.router", "server.endpoint", "server.app", "server.cli", "server.demo.app",
+    },
     "redis": {"server.backplane.redis"},
     "orjson": None,
     "msgpack": {"server.envelope"},

@@ -12,6 +12,7 @@ from typing import Any
 import anywire
 import pytest
 from anywire.transports.frames import FrameError, FrameParser
+from anywire.transports.masking import unmask, unmask_in_python
 from http_tools import RawClient, masked
 from hypothesis import given
 from hypothesis import strategies as st
@@ -292,3 +293,21 @@ frames = st.builds(
 def test_any_bytes_whole_or_split_give_the_same_events_or_the_same_error(data: bytes, cuts: list[int], deflate: bool) -> None:
     whole, split = collect(data, [], deflate), collect(data, cuts, deflate)
     assert whole == split
+
+
+@given(st.binary(min_size=4, max_size=4), st.binary(max_size=200))
+def test_a_mask_is_undone_as_section_5_3_says_in_c_and_in_python(mask: bytes, data: bytes) -> None:
+    expected = bytes(octet ^ mask[place % 4] for place, octet in enumerate(data))
+    assert unmask(mask, data) == unmask_in_python(mask, data) == expected
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65_535, 65_536])
+def test_messages_of_one_frame_arrive_whatever_their_length_whole_and_byte_by_byte(size: int) -> None:
+    text, blob = "é" * (size // 2) + "a" * (size % 2), bytes(range(256)) * (size // 256) + bytes(size % 256)
+    stream = masked(0x81, text.encode()) + masked(0x82, blob)
+    for pieces in ([stream], [stream[:7], stream[7:]], [bytes((octet,)) for octet in stream] if size < 1000 else [stream]):
+        got: list[Any] = []
+        parser = FrameParser(lambda kind, payload, got=got: got.append((kind, payload)), got.append, 100_000)  # type: ignore[misc]
+        for piece in pieces:
+            parser.feed(piece)
+        assert got == [text, (2, blob)]

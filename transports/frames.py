@@ -7,11 +7,13 @@ import zlib
 from collections.abc import Callable
 
 from .base import Refused
+from .masking import unmask
 
 __all__ = ["BINARY", "CLOSE", "PING", "PONG", "TEXT", "FrameError", "FrameParser"]
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 _FIN, _RSV1, _RSV = 0x80, 0x40, 0x70
+_FIN_TEXT, _FIN_BINARY = _FIN | TEXT, _FIN | BINARY
 #: Codes that a peer may send (RFC 6455, section 7.4, and IANA's registry).
 _CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 
@@ -23,8 +25,6 @@ class FrameError(Refused):
         super().__init__(message, close_code=code)
 
 
-#: size -> a factor that writes a mask of 4 bytes out as often as itself and ``size`` bytes behind it need.
-_REPEATED = tuple(sum(1 << 32 * place for place in range((size + 3) // 4 + 1)) for size in range(126))
 #: Gets the kind and the payload of what is not text.
 Sink = Callable[[int, bytes], None]
 TextSink = Callable[[str], None]
@@ -63,7 +63,7 @@ class FrameParser:
             data = self._buffer + data
             self._buffer = b""
         elif self._chunks is None:
-            data = self._feed_small(data)
+            data = self._feed_whole(data)
             if not data:
                 return
         position, end = 0, len(data)
@@ -77,26 +77,32 @@ class FrameParser:
         if position < end and not self.stopped:
             self._buffer = data[position:]
 
-    def _feed_small(self, data: bytes) -> bytes:
-        """The hot path: whole text frames of less than 126 bytes. What it did not take, for the general one."""
+    def _feed_whole(self, data: bytes) -> bytes:
+        """The hot path: whole messages of one frame and less than 64 KB. What it did not take, for the general one."""
         position, end = 0, len(data)
-        while end - position >= 6 and data[position] == 0x81:
-            size = data[position + 1] - 0x80
-            after = position + 6 + size
-            if not 0 <= size < 126 or after > end or size > self._max:
+        while end - position >= 6 and not self.stopped:
+            first, size, start = data[position], data[position + 1] - 0x80, position + 6
+            if size == 126:
+                size, start = data[position + 2] << 8 | data[position + 3], position + 8
+                if size < 126:
+                    break
+            elif not 0 <= size < 126:
                 break
-            # The mask stands before the payload: both are one number, of which the mask is the low end.
-            masked = int.from_bytes(data[position + 2 : after], "little")
-            plain = masked ^ (masked & 0xFFFFFFFF) * _REPEATED[size]
-            try:
-                text = plain.to_bytes(size + 8, "little")[4 : 4 + size].decode()
-            except UnicodeDecodeError:
-                raise FrameError(1007, "text is not UTF-8") from None
+            after = start + size
+            if after > end or size > self._max:
+                break
+            if first == _FIN_TEXT:
+                try:
+                    text = unmask(data[start - 4 : start], data[start:after]).decode()
+                except UnicodeDecodeError:
+                    raise FrameError(1007, "text is not UTF-8") from None
+                self._text_sink(text)
+            elif first == _FIN_BINARY:
+                self._sink(BINARY, unmask(data[start - 4 : start], data[start:after]))
+            else:
+                break
             position = after
-            self._text_sink(text)
-            if self.stopped:
-                return b""
-        return data[position:]
+        return b"" if self.stopped else data[position:]
 
     def _frame(self, data: bytes, position: int, end: int) -> int:
         """Parse the frame at ``position``; the position behind it, or -1 when too little of it is there."""
@@ -120,7 +126,7 @@ class FrameParser:
         if opcode >= 8:
             if end - at < length:
                 return -1
-            self._control(opcode, _unmask(data[at : at + length], mask))
+            self._control(opcode, unmask(mask, data[at : at + length]))
             return at + length
         if self._begin(first, opcode, length):
             return at + length if self._take(data, at, end, length, mask, bool(first & _FIN)) else end
@@ -159,13 +165,13 @@ class FrameParser:
         """Take the payload of a data frame; False when it goes on in later bytes."""
         have = end - at
         if have >= length:
-            self._append(_unmask(data[at : at + length], mask))
+            self._append(unmask(mask, data[at : at + length]))
             if fin:
                 self._finish()
             else:
                 self._check_text(final=False)
             return True
-        self._append(_unmask(data[at:end], mask))
+        self._append(unmask(mask, data[at:end]))
         self._check_text(final=False)
         shift = have % 4
         self._partial = [int(fin), mask[shift:] + mask[:shift], length - have]
@@ -177,7 +183,7 @@ class FrameParser:
         fin, mask, missing = self._partial
         assert isinstance(missing, int) and isinstance(mask, bytes)
         piece = data[:missing]
-        self._append(_unmask(piece, mask))
+        self._append(unmask(mask, piece))
         if len(piece) < missing:
             self._check_text(final=False)
             shift = len(piece) % 4
@@ -263,10 +269,3 @@ def _check_close(payload: bytes) -> None:
         payload[2:].decode()
     except UnicodeDecodeError:
         raise FrameError(1007, "close reason is not UTF-8") from None
-
-
-def _unmask(data: bytes, mask: bytes) -> bytes:
-    """Section 5.3, as one exclusive-or of two long integers."""
-    size = len(data)
-    key = (mask * (size // 4 + 1))[:size]
-    return (int.from_bytes(data, "little") ^ int.from_bytes(key, "little")).to_bytes(size, "little")
