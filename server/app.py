@@ -69,13 +69,15 @@ class Reason:
 class Server(Endpoint):
     """A real-time server. Settings are those of :class:`anywire.Config`, as keywords or as ``ANYWIRE_...`` variables.
 
-    python-socketio's own keywords are understood. Raises ConfigError for an unknown or contradictory setting.
+    python-socketio's own keywords are understood, and ``theirs`` are those that it takes by position too. Raises ConfigError for an
+    unknown or contradictory setting.
     """
 
     _protocols = PROTOCOLS
     reason = Reason
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *theirs: Any, **settings: Any) -> None:
+        settings |= zip(("client_manager", "logger", "json", "async_handlers", "namespaces"), theirs, strict=False)
         super().__init__(Config.build(os.environ, **settings))
         config = self.config
         self.handlers = Handlers(config.namespaces)

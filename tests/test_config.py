@@ -249,6 +249,13 @@ def test_python_socketios_keywords_without_a_meaning_here_are_taken_and_forgotte
     assert dataclasses.asdict(server.config) == DEFAULTS
 
 
+def test_what_python_socketio_takes_by_position_is_taken_so() -> None:
+    config = anywire.Server(None, True, None, True, ["/chat"], ping_interval=5).config
+    assert (config.async_handlers, config.namespaces, config.ping_interval) == (True, ("/chat",), 5)
+    with pytest.raises(anywire.ConfigError, match=r'store="redis://...'):
+        anywire.Server(object())
+
+
 def test_python_socketios_test_of_an_origin_may_take_the_origin_alone() -> None:
     origins: Any = anywire.Server(cors_allowed_origins=lambda origin: origin == "https://a.example").config.origins
     assert (origins("https://a.example", {}), origins("https://b.example", {})) == (True, False)

@@ -363,3 +363,47 @@ def test_what_is_emitted_after_the_end_goes_nowhere_and_starts_nothing(run: Call
 def test_an_emit_to_other_processes_without_a_loop_is_an_error() -> None:
     with pytest.raises(RuntimeError, match="no running event loop"):
         anywire.Server(store="redis://127.0.0.1:1/0").emit("x")
+
+
+def test_a_subscription_that_redis_cuts_is_made_again_and_said(run: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        with RedisServer() as server:
+            a, b = RedisBackplane(server.url), RedisBackplane(server.url)
+            received: list[bytes] = []
+            await a.start("node0000", lambda node, data: None)
+            await b.start("node0001", lambda node, data: received.append(data))
+            admin = redis.asyncio.Redis.from_url(server.url)
+            assert await admin.client_kill_filter(_type="pubsub") == 2
+            await until(lambda: "messages may be missing" in caplog.text or "is away" in caplog.text)
+            await until(lambda: a.status.connected and b.status.connected)
+            async with asyncio.timeout(10):
+                while not received:
+                    a.publish(b"after")
+                    await asyncio.sleep(0.05)
+            assert await a.send("node0001", b"one") is True
+            await until(lambda: b"one" in received)
+            await admin.aclose()
+            await a.stop()
+            await b.stop()
+
+    run(main())
+
+
+def test_a_call_to_a_foreign_client_that_leaves_says_so(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        with RedisServer() as server:
+            async with servers(server.url) as (one, other), client(other) as far:
+                asked = asyncio.Event()
+
+                async def never() -> None:
+                    asked.set()
+                    await asyncio.sleep(60)
+
+                far.on("question", never)
+                calling = asyncio.ensure_future(one.call("question", to=far.id, timeout=20))
+                await asyncio.wait_for(asked.wait(), 10)
+                await far.disconnect()
+                with pytest.raises(anywire.DisconnectedError, match="disconnected before it acknowledged 'question'"):
+                    await asyncio.wait_for(calling, 5)
+
+    run(main())
