@@ -192,7 +192,7 @@ def test_the_conversation_in_a_page_of_another_origin(
 
 
 def test_quiet_pages_stay_on_every_transport(browser: Any, run: Callable[..., Any]) -> None:
-    """Scaled down from 25, 20 and 60 seconds: seven times as long as anything that could end them."""
+    """Scaled down from 25, 20 and 60 seconds: three times as long as anything that could end them."""
     names = ["websocket", "xhr-polling", "jsonp-polling", "htmlfile"]
 
     def look(port: int, sio: anywire.Server) -> Any:
@@ -205,7 +205,7 @@ def test_quiet_pages_stay_on_every_transport(browser: Any, run: Callable[..., An
         return browser.execute_script("return heard")
 
     async def main() -> None:
-        timers = {"ping_interval": 0.4, "ping_timeout": 0.4, "polling_duration": 0.3, "close_timeout": 1}
+        timers = {"ping_interval": 0.5, "ping_timeout": 1.5, "polling_duration": 0.4, "close_timeout": 2.2}
         async with server_with_pages(**timers) as sio:
             gone: list[str] = []
             sio.on("disconnect", lambda sid, reason: gone.append(reason))
@@ -255,7 +255,7 @@ def test_a_page_without_cors_hears_why_it_is_refused_and_may_try_again(
 
 def test_a_page_behind_a_proxy_that_swallows_frames_falls_back_to_polling(browser: Any, run: Callable[..., Any]) -> None:
     def look(page: int, url: str) -> Any:
-        options = "{'connect timeout': 700, 'force new connection': true}"
+        options = "{'connect timeout': 2000, 'force new connection': true}"
         script = f"io.transports = ['websocket', 'xhr-polling']; var socket = io.connect('{url}', {options}), names = [];"
         show(browser, page, script + "socket.on('connecting', function (name) { names.push(name); })")
         wait_until(lambda: browser.execute_script("return window.socket && socket.socket.connected"))
