@@ -54,6 +54,9 @@ class EngineServer(Endpoint):
     _protocols = BARE_PROTOCOLS
 
     def __init__(self, **settings: Any) -> None:
+        for name in ("store", "namespaces", "always_connect"):
+            if name in settings:
+                raise ConfigError(f"{name} has no effect on an EngineServer: it knows sessions and messages alone; anywire.Server has it")
         super().__init__(Config.build(os.environ, {"path": "/engine.io/", "serve_client": False}, **settings))
         if settings.get("check_page"):
             raise ConfigError("check_page is for anywire.Server: the page speaks Socket.IO")

@@ -182,6 +182,8 @@ def test_both_servers_take_the_same_settings() -> None:
     with pytest.raises(anywire.ConfigError, match="did you mean ping_timeout"):
         anywire.EngineServer(ping_timeuot=1)
     assert anywire.EngineServer(ping_timeout=1).config.ping_timeout == 1
+    with pytest.raises(anywire.ConfigError, match="store has no effect on an EngineServer"):
+        anywire.EngineServer(store="redis://127.0.0.1/0")
 
 
 @pytest.mark.parametrize(
