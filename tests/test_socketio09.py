@@ -218,6 +218,20 @@ def test_a_server_that_shuts_down_refuses_with_503_which_clients_survive(run: Ca
     run(main())
 
 
+def test_one_of_too_many_is_refused_for_now(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving(max_sessions_per_address=1) as sio, RawClient(sio.port) as client:
+            sid = await handshake(client)
+            answer = await client.request("GET", "/socket.io/1/?t=1")
+            assert (answer.status, answer.text, answer.headers["retry-after"]) == (429, "Too many sessions", "10")
+            answer = await client.request("GET", "/socket.io/1/?t=1&jsonp=2")
+            assert (answer.status, answer.text) == (200, 'io.j[2](new Error("Too many sessions"));')
+            await client.request("GET", f"/socket.io/1//{sid}/?disconnect=1")
+            await handshake(client)
+
+    run(main())
+
+
 def test_a_session_that_nobody_comes_for_ends(run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with serving(close_timeout=0.2) as sio, RawClient(sio.port) as client:
@@ -271,16 +285,17 @@ def test_the_older_of_two_polls_is_answered_and_the_newer_goes_on(run: Callable[
 
 def test_an_idle_poll_ends_with_a_noop_and_the_session_stays_while_the_client_comes_back(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        async with serving(polling_duration=0.1, close_timeout=0.3, ping_interval=0.1, ping_timeout=0.05) as sio:
+        async with serving(polling_duration=0.1, close_timeout=1, ping_interval=0.1, ping_timeout=0.05) as sio:
             ended = asyncio.get_running_loop().create_future()
             sio.on("disconnect", lambda sid, reason: ended.set_result((reason, time.monotonic())))
             async with RawClient(sio.port) as client:
                 target = await poller(client)
                 for _ in range(6):
+                    asked = time.monotonic()
                     assert (await client.request("GET", target)).text == "8::"
-                left = time.monotonic()
                 reason, at = await asyncio.wait_for(ended, 5)
-                assert reason == "ping timeout" and at - left > 0.25
+                # One poll, and the close timeout after it.
+                assert reason == "ping timeout" and at - asked > 1.08
                 assert (await client.request("GET", target)).text == "7:::1+0"
 
     run(main())
@@ -536,7 +551,7 @@ def test_messages_of_any_size_come_whole(size: int, run: Callable[..., Any]) -> 
 
 def test_heartbeats_go_to_streams_and_only_the_answered_ones_live(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        async with serving(ping_interval=0.1, ping_timeout=0.15) as sio, RawClient(sio.port) as client:
+        async with serving(ping_interval=0.1, ping_timeout=0.8) as sio, RawClient(sio.port) as client:
             ended = asyncio.get_running_loop().create_future()
             sio.on("disconnect", lambda sid, reason: ended.set_result(reason))
             await websocket(client)
