@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long one example takes says more about what else the machine does than about the code; each test has its limit.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 
 class RootIsThePackage:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
+from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qsl
 
@@ -30,7 +31,8 @@ _MESSAGE = b"\x04"
 _MAX_DIGITS = 10
 _LENGTH = re.compile(r"0|[1-9][0-9]{0,9}", re.ASCII)
 _LONE = re.compile("[\ud800-\udfff]")
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+#: What stands in JSON between quotes and backslashes.
+_PLAIN = re.compile(r'[^"\\]+')
 
 
 class _EngineIO3(EngineIO):
@@ -53,12 +55,12 @@ class _EngineIO3(EngineIO):
     def units(self, packet: Packet, binary: bool) -> tuple[str | bytes, ...]:
         """Text in ASCII where that can be: clients of 1.x decode each packet of a text payload once more, and in browsers count its
         length in bytes. What is left goes as bytes to who takes binary payloads, in which all versions agree."""
-        first, *rest = self.encode(packet, binary)
-        if isinstance(first, str) and not first.isascii():
-            first = self._in_ascii(first, packet)
-            if binary and not first.isascii():
-                first = first.encode()
-        return (first, *rest)
+        messages = self.encode(packet, binary)
+        first = messages[0]
+        if first.isascii() or isinstance(first, bytes):
+            return messages
+        first = self._in_ascii(first, packet)
+        return (first.encode() if binary and not first.isascii() else first, *messages[1:])
 
     def _in_ascii(self, message: str, packet: Packet) -> str:
         return message
@@ -250,9 +252,9 @@ class EngineIO3(_EngineIO3):
         if type(packet) in CONTROLS:
             return message
         if getattr(packet, "namespace", "/") == "/":
-            return _NOT_ASCII.sub(_escape, message)
+            return _PLAIN.sub(_escape, message)
         head, comma, rest = message.partition(",")
-        return head + comma + _NOT_ASCII.sub(_escape, rest)
+        return head + comma + _PLAIN.sub(_escape, rest)
 
     def connected(self, namespace: str, sid: str, extra: dict[str, Any] | None = None) -> Connect:
         """The client makes its id from the engine's."""
@@ -271,8 +273,8 @@ def _reason(error: ConnectError) -> Any:
 
 
 def _escape(found: re.Match[str]) -> str:
-    digits = found[0].encode("utf-16-be").hex()
-    return "".join([f"\\u{digits[at : at + 4]}" for at in range(0, len(digits), 4)])
+    plain = found[0]
+    return plain if plain.isascii() else encode_basestring_ascii(plain)[1:-1]
 
 
 # -- bare -------------------------------------------------------------------------------------------------------------
