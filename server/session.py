@@ -488,7 +488,12 @@ class Session(Timed):
         self._on_packet(receipt.packet)
 
     def _await_attachments(self) -> None:
-        """A packet whose attachments never come holds memory: it has as long as a heartbeat."""
+        """A packet whose attachments never come holds memory: it has as long as a heartbeat.
+
+        Raises ProtocolError when the client is in no namespace (CVE-2026-48804).
+        """
+        if self.sockets is not None and not self.sockets:
+            raise ProtocolError("attachments before CONNECT")
 
         def late() -> None:
             self._attachments = None
