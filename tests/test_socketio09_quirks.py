@@ -1,7 +1,7 @@
 """What clients of 0.9 do that a server must bear, and what the servers of the time did that ours must not; literal bytes.
 
-The rest of both lists is in test_socketio09.py (requests and packets), test_socketio09_replay.py (whole sessions) and
-test_socketio09_network.py (the real client).
+The rest of both lists is in test_socketio09_handshake.py, _polling.py and test_socketio09.py (requests and packets), _replay.py
+(whole sessions) and _network.py (the real client).
 """
 
 from __future__ import annotations
