@@ -100,12 +100,13 @@ def browser() -> Iterator[Any]:
 
 
 class Page(tornado.web.RequestHandler):
-    """A page with the client of the time, which runs ``script``."""
+    """A page with the client of the time, or the one at ``client``, which runs ``script``."""
 
     def get(self) -> None:
+        client = self.get_argument("client", "/client/socket.io.js")
         self.finish(
             "<!doctype html><html><head><meta charset=utf-8><title>0.9</title><link rel=icon href=data:,>"
-            "<script src=/client/socket.io.js></script><script src=/pages/conversation09.js></script></head>"
+            f"<script src={client}></script><script src=/pages/conversation09.js></script></head>"
             f"<body><script>{self.get_argument('script')}</script></body></html>"
         )
 
@@ -138,14 +139,14 @@ async def server_with_pages(**settings: Any) -> AsyncIterator[anywire.Server]:
         yield sio
 
 
-def show(browser: Any, page: int, script: str) -> None:
+def show(browser: Any, page: int, script: str, **options: str) -> None:
     """Open the page on port ``page``."""
-    browser.get(f"http://127.0.0.1:{page}/page?{urlencode({'script': script})}")
+    browser.get(f"http://127.0.0.1:{page}/page?{urlencode({'script': script, **options})}")
 
 
-def visit(browser: Any, page: int, setup: str, url: str) -> dict[str, Any]:
+def visit(browser: Any, page: int, setup: str, url: str, **options: str) -> dict[str, Any]:
     """Open the page on port ``page`` and wait for the end of its conversation."""
-    show(browser, page, f"{setup};talk({json.dumps(url)})")
+    show(browser, page, f"{setup};talk({json.dumps(url)})", **options)
     try:
         wait_until(lambda: browser.execute_script("return window.done === true"), 25)
     finally:
@@ -187,6 +188,21 @@ def test_the_conversation_in_a_page_of_another_origin(
         async with page_server() as page, server(origins="*" if anyone else [f"http://127.0.0.1:{page}"]) as sio:
             said = await asyncio.to_thread(visit, browser, page, setup, f"http://127.0.0.1:{sio.port}")
         assert said == {"transport": transport, **HEARD}
+
+    run(main())
+
+
+@pytest.mark.parametrize("name", ["socket.io.js", "socket.io.v0.9.16.min.js", "socket.io+websocket+xhr-polling.v0.9.16.js"])
+def test_the_page_of_the_time_runs_on_the_file_that_the_server_has(name: str, browser: Any, run: Callable[..., Any]) -> None:
+    """Our own client knows 0.9's calls; what it says of ends and refusals is today's."""
+
+    async def main() -> None:
+        async with server_with_pages() as sio:
+            port = sio._ports[1]
+            said = await asyncio.to_thread(visit, browser, port, "", f"http://127.0.0.1:{port}", client="/socket.io/" + name)
+        assert said.pop("refused")["data"] == {"tried": None}
+        ends = {"kicked": ["io server disconnect", None], "left": "io client disconnect"}
+        assert said == {"transport": "websocket", **{name: value for name, value in HEARD.items() if name != "refused"}, **ends}
 
     run(main())
 
