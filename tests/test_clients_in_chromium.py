@@ -117,7 +117,7 @@ def visit(browser: Any, page: int, server: int, version: str, way: str) -> dict[
     }
     browser.get(f"http://127.0.0.1:{page}/page?{urlencode(arguments)}")
     try:
-        wait_until(lambda: browser.execute_script("return window.done === true"), 25)
+        wait_until(lambda: browser.execute_script("return window.done === true"), 40)
     finally:
         said: dict[str, Any] = browser.execute_script("return window.said")
         print("<", said)

@@ -24,7 +24,7 @@ def test_a_bare_client_is_echoed_and_lives_through_many_heartbeats(client: str, 
     texts = ["hello", "0:1:b4", *(["h€😀é"] if client == "sio2" or mode == "websocket" else [])]
 
     async def main() -> None:
-        server = anywire.EngineServer(ping_interval=0.15, ping_timeout=0.15)
+        server = anywire.EngineServer(ping_interval=0.3, ping_timeout=1.5)
         gone: list[str] = []
         server.on("message", lambda sid, data: server.send(sid, data))
         server.on("disconnect", lambda sid, reason: gone.append(reason))
@@ -48,7 +48,7 @@ def test_a_bare_client_is_echoed_and_lives_through_many_heartbeats(client: str, 
 @pytest.mark.parametrize("client", ["sio1", "sio2"])
 def test_a_client_comes_back_after_each_restart_told_in_good_time_or_not(client: str, mode: str, run: Callable[..., Any]) -> None:
     async def serve(port: int) -> anywire.Server:
-        sio = anywire.Server(ping_interval=0.3, ping_timeout=0.3)
+        sio = anywire.Server()
         sio.on("echo", lambda sid, text: text)
         await sio.start()
         sio.listen(port, "127.0.0.1")
