@@ -170,6 +170,19 @@ def test_on_a_plain_server_every_way_works_and_the_client_takes_the_first(page: 
         assert facts["Time"].endswith("; the server's clock agrees.")
 
 
+def test_while_it_runs_it_says_what_it_does(page: Page) -> None:
+    with Site(fault("black-hole", "upgrade")) as site:
+        page.open(site.url + "?patience=2")
+        wait_until(lambda: page.js("window.anywireCheck && !!anywireCheck.run") and page.verdict[1] == "Testing WebSocket.")
+        assert page.verdict == ["Checking the connection…", "Testing WebSocket."]
+        assert [page.text(f"#way-{name} .state") for name in WAYS] == ["testing", "waiting", "waiting", "waiting"]
+        assert page.text("#memory") == "This comes last: one connection more, for which the client chooses by itself."
+        assert not page.js("document.getElementById('copy').offsetHeight")
+        site.proxy.fault = Fault()
+        page.again()
+        says(page, r"Everything works\.", FASTEST)
+
+
 def test_the_page_raises_nothing_and_keeps_to_its_own_policy(browser: Any, page: Page) -> None:
     with Site() as site:
         browser.get_log("browser")
@@ -346,6 +359,12 @@ def test_a_network_that_swallows_everything_but_simple_requests_is_told_way_by_w
             r"Send the report below to the help desk, and try once over another network, such as a phone's\.",
         )
         assert "What the client chose by itself: nothing" in page.report
+        assert page.texts("#steps .step") == [
+            "Begins with WebSocket, the fastest.",
+            "No answer yet: tries long polling beside it.",
+            "No answer yet: tries the endless frame beside it.",
+            "Given up.",
+        ]
 
 
 def test_a_log_in_page_in_the_servers_place_is_told(page: Page) -> None:

@@ -77,11 +77,11 @@
   function showChoice() {
     list('steps', words.steps(run), function (step) {
       var item = make('li');
-      item.appendChild(make('span', step[0] + ' ms', 'at'));
+      item.appendChild(make('span', words.span(Math.max(1, step[0])), 'at'));
       item.appendChild(make('span', ' ' + step[1], 'step'));
       return item;
     });
-    write(byId('memory'), run.over ? words.memory(run) : '');
+    write(byId('memory'), words.memory(run));
     byId('choice').className = 'card' + (run.over || run.chosen.trace.length ? '' : ' empty');
   }
 

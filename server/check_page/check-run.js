@@ -255,6 +255,7 @@
       if (settled) { return; }
       settled = true;
       clearTimeout(timer);
+      chosen.ended = now() - began;
       chosen.remembers = remembered(run);
       done();
     }
@@ -325,7 +326,7 @@
       secure: location.protocol == 'https:', protocol: protocol(), agent: navigator.userAgent, cookies: navigator.cookieEnabled !== false,
       online: navigator.onLine !== false, time: String(new Date()).replace(/GMT([+\-]\d\d)(\d\d).*/, '(UTC$1:$2)'),
       probe: { state: 'waiting' }, stream: '', refusal: null, breaks: [], since: 0, tested: false, settled: false, over: false,
-      chosen: { name: '', ms: 0, trips: [], trace: [], storage: true, remembered: '', remembers: '' }
+      chosen: { name: '', ms: 0, ended: 0, trips: [], trace: [], storage: true, remembered: '', remembers: '' }
     }, n;
     for (n = 0; n < ORDER.length; n++) { run.ways[ORDER[n]] = { state: 'waiting', ms: 0, trips: [], opened: false, why: '', notes: null }; }
     for (n = 0; facts && n < facts.transports.length; n++) { run.offered[facts.transports[n]] = true; }

@@ -234,6 +234,7 @@ var anywireCheck = {};
         steps.push([at, capital(NAMES[name]) + (text == 'no answer' ? ' brings no answer and is given up.' : ' ends.')]);
       }
     }
+    if (run.over && !run.chosen.name && !again) { steps.push([run.chosen.ended, 'Given up.']); }
     if (again && !carrier) { steps.push([trace[trace.length - 1][0], 'Tried again ' + (again > 1 ? again + ' times' : 'once') + ', with the same result.']); }
     return steps;
 
@@ -250,6 +251,7 @@ var anywireCheck = {};
 
   words.memory = function (run) {
     var chosen = run.chosen;
+    if (!run.over) { return chosen.trace.length ? '' : 'This comes last: one connection more, for which the client chooses by itself.'; }
     if (!chosen.storage) { return 'This browser lets the page keep nothing, so the client begins anew each time.'; }
     if (chosen.remembered && chosen.remembered == chosen.remembers) {
       return 'From an earlier visit the client remembered ' + NAMES[chosen.remembered] + ', and it will for another day.';
@@ -336,7 +338,7 @@ var anywireCheck = {};
     }
     lines.push('', 'What the client chose by itself: ' + (run.chosen.name ? NAMES[run.chosen.name] : 'nothing'));
     list = words.steps(run);
-    for (n = 0; n < list.length; n++) { lines.push('- ' + list[n][0] + ' ms: ' + list[n][1]); }
+    for (n = 0; n < list.length; n++) { lines.push('- ' + words.span(Math.max(1, list[n][0])) + ': ' + list[n][1]); }
     lines.push(words.memory(run));
     if (words.held(run, now)) { lines.push(words.held(run, now)); }
     lines.push('', 'Surroundings');
