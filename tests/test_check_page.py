@@ -319,9 +319,13 @@ def test_a_page_of_another_origin_is_refused_by_the_server_and_told_why(page: Pa
             {"authorization": lambda environ: "please log in"},
             "says “please log in”; perhaps a log-in is missing, or the cookie that shows it",
         ),
+        (
+            {"handshake_rate": 0.1},
+            "takes no more from your address for now (“Too many requests”); wait a minute, then check again",
+        ),
         ({"allowed_hosts": ["live.example.org"]}, "does not serve the name 127.0.0.1:PORT (its setting allowed_hosts leaves it out)"),
     ],
-    ids=["authorization", "host"],
+    ids=["authorization", "rate", "host"],
 )
 def test_what_the_server_says_against_a_browser_is_told(page: Page, settings: dict[str, Any], why: str) -> None:
     with Site(**settings) as site:

@@ -92,6 +92,11 @@ def test_a_client_that_does_not_find_the_way_that_works_is_a_fault_of_ours() -> 
     ("status", "body", "said"),
     [
         (503, "server shutting down", "The server is shutting down; try again in a minute."),
+        (
+            429,
+            '{"code":4,"message":"Too many sessions"}',
+            "The server takes no more from your address for now (“Too many sessions”); wait a minute, then check again.",
+        ),
         (400, '{"code":3,"message":"Bad request"}', "The server says “Bad request”."),
         (
             403,

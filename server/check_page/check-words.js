@@ -42,20 +42,23 @@ var anywireCheck = {};
 
   /** What the server's own error says, without its subject ("The server ..."); nothing if the answer is not the server's. */
   words.refusal = function (run) {
-    var answer = run.refusal, found = answer && /^\{"code":(\d),"message":"((?:\\.|[^"\\])*)"\}\s*$/.exec(answer.body), message;
+    var answer = run.refusal, found = answer && /^\{"code":(\d),"message":"((?:\\.|[^"\\])*)"\}\s*$/.exec(answer.body);
     if (answer && /^server shutting down/.test(answer.body)) { return 'is shutting down; try again in a minute'; }
     if (!found) { return ''; }
-    message = found[2].replace(/\\(.)/g, '$1');
-    if (message == 'Origin not allowed') { return words.foreign(); }
-    if (message == 'Host not served here') { return 'does not serve the name ' + run.host + ' (its setting allowed_hosts leaves it out)'; }
-    if (found[1] == '4') { return 'says ' + quoted(message) + '; perhaps a log-in is missing, or the cookie that shows it'; }
-    if (found[1] == '1') { return 'does not know the session that it has just opened: the load balancer must keep a visitor on one process'; }
-    return 'says ' + quoted(message);
+    return meaning(run, found[2].replace(/\\(.)/g, '$1'), found[1]);
   };
 
-  words.foreign = function () {
-    return 'takes this page for one of another site (“Origin not allowed”), as it does when a proxy changes the Host header';
-  };
+  /** What an error of the server's means; `code` is Engine.IO's number for it, if it is known. */
+  function meaning(run, message, code) {
+    if (message == 'Origin not allowed') {
+      return 'takes this page for one of another site (' + quoted(message) + '), as it does when a proxy changes the Host header';
+    }
+    if (message == 'Host not served here') { return 'does not serve the name ' + run.host + ' (its setting allowed_hosts leaves it out)'; }
+    if (/^Too many/.test(message)) { return 'takes no more from your address for now (' + quoted(message) + '); wait a minute, then check again'; }
+    if (code == '4') { return 'says ' + quoted(message) + '; perhaps a log-in is missing, or the cookie that shows it'; }
+    if (code == '1') { return 'does not know the session that it has just opened: the load balancer must keep a visitor on one process'; }
+    return 'says ' + quoted(message);
+  }
 
   /** Who stops a way, and how: [who, clause]. who: 'way' (what is between the two), 'server' or 'browser'. */
   words.cause = function (run, name) {
@@ -63,7 +66,7 @@ var anywireCheck = {};
       status = /HTTP (\d+)/.exec(why), refusal = words.refusal(run);
     if (name == 'websocket' && note && !note.upgrade) { return ['way', STRIPPED]; }
     if (note && /^WebSocket version/.test(note.refusal)) { return ['browser', 'speaks a draft of WebSocket from before 2011, which servers no longer do']; }
-    if (note && note.refusal) { return ['server', note.refusal == 'Origin not allowed' ? words.foreign() : 'says ' + quoted(note.refusal)]; }
+    if (note && note.refusal) { return ['server', meaning(run, note.refusal, '')]; }
     if (name == 'websocket') { return ['way', socketCause(run, way, note)]; }
     if (refusal) { return ['server', refusal]; }
     if (/no handshake|POST got/.test(why)) { return ['way', FOREIGN]; }
