@@ -184,6 +184,8 @@ class Server(Endpoint):
 
     def on_outgoing(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Register a hook for every event sent from this process: ``function(event, args, to, namespace)``, a plain function."""
+        if not callable(function):
+            raise ConfigError(f"a hook must be callable, not {type(function).__name__}")
         self._outgoing_hooks.append(function)
         return function
 
@@ -242,6 +244,8 @@ class Server(Endpoint):
                 "skip_rooms": skip_rooms, "volatile": volatile, "ack": None, "timeout": None,
             }  # fmt: skip
         if callback is not None:
+            if not callable(callback):
+                raise TypeError(f"callback must be callable, not {type(callback).__name__}")
             return self._emit_asking(packet, sockets, volatile, callback, body)
         message = self._cluster.pack("emit", body) if body else b""
         written = self._hub.fan_out(sockets, outgoing)
@@ -380,8 +384,7 @@ class Server(Endpoint):
         return self._move("leave", sid, room, namespace or "/")
 
     def _move(self, kind: str, sid: str, room: str, namespace: str) -> Sent:
-        if not isinstance(room, str) or not room:
-            raise ValueError(f"a room's name is a non-empty str, not {room!r}")
+        _check_room(room)
         socket = self._hub.find(sid, namespace)
         if socket is None:
             body = {"namespace": namespace, "room": room, "sids": [sid], "rooms": None, "skip_sids": []}
@@ -405,6 +408,7 @@ class Server(Endpoint):
     def close_room(self, room: str, namespace: str | None = None) -> Sent:
         """Empty a room, on all processes."""
         namespace = namespace or "/"
+        _check_room(room)
         for socket in self._hub.select(namespace, [room]):
             self._hub.leave(socket, room)
         self._cluster.publish("close_room", namespace=namespace, room=room)
@@ -425,7 +429,12 @@ class Server(Endpoint):
 
     def _move_many(self, kind: str, rooms: Targets, to: Targets, namespace: str, skip_sid: Targets) -> Sent:
         chosen, skipped = _names(to), _names(skip_sid) or []
-        for room in _names(rooms) or []:
+        moved = _names(rooms)
+        if not moved:
+            raise ValueError("sockets_join() and sockets_leave() need a room, or several")
+        for room in moved:
+            _check_room(room)
+        for room in moved:
             for socket in self._hub.select(namespace, chosen, skipped):
                 if kind == "join":
                     self._local.join(socket, room)
@@ -502,7 +511,9 @@ class Server(Endpoint):
         return socket.data
 
     async def save_session(self, sid: str, session: dict[str, Any], namespace: str | None = None) -> None:
-        """Replace the client's state."""
+        """Replace the client's state. Raises TypeError for what is no dictionary."""
+        if not isinstance(session, dict):
+            raise TypeError(f"a client's state is a dictionary, not {type(session).__name__}")
         self._hub.get(sid, namespace or "/").data = session
 
     @asynccontextmanager
@@ -553,6 +564,12 @@ def get_tornado_handler(server: Server) -> Any:
 def _backplane(config: Config) -> Backplane:
     """The only place that knows which store is which class."""
     return MemoryBackplane() if config.store == "memory" else RedisBackplane(config.store)
+
+
+def _check_room(room: Any) -> None:
+    """Raise ValueError for what cannot be a room's name."""
+    if not isinstance(room, str) or not room:
+        raise ValueError(f"a room's name is a non-empty str, not {room!r}")
 
 
 def _names(target: Targets) -> list[str] | None:

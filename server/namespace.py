@@ -177,7 +177,9 @@ class Handlers:
         self._own[instance.namespace] = instance
 
     def add_middleware(self, function: Handler, namespace: NamespaceSpec, events: bool) -> None:
-        """Register a middleware for connections, or for events."""
+        """Register a middleware for connections, or for events. Raises ConfigError for what is no function."""
+        if not callable(function):
+            raise ConfigError(f"a middleware must be callable, not {type(function).__name__}")
         group = self._group(namespace)
         (group.event_middleware if events else group.connection_middleware).append(function)
         self.has_event_middleware = self.has_event_middleware or events

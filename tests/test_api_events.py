@@ -611,6 +611,9 @@ def test_what_cannot_be_a_handler_or_a_namespace_is_refused_with_what_can() -> N
     sio = anywire.Server()
     with pytest.raises(anywire.ConfigError, match="handler of 'x' must be callable, not int"):
         sio.on("x", 5)
+    for register in (sio.use, sio.use_event, sio.on_outgoing):
+        with pytest.raises(anywire.ConfigError, match="must be callable, not int"):
+            register(5)
     with pytest.raises(anywire.ConfigError, match=r'write @sio.on\("name"\), or @sio.event'):
 
         @sio.on

@@ -509,6 +509,7 @@ def test_an_emit_that_cannot_be_encoded_raises_at_once_and_sends_nothing(target:
         ({"to": 5}, ValueError, "take a str or several"),
         ({"to": [5]}, ValueError, "take a str or several"),
         ({"skip_sid": [None]}, ValueError, "take a str or several"),
+        ({"callback": 5}, TypeError, "callback must be callable, not int"),
     ],
     ids=repr,
 )
@@ -519,5 +520,34 @@ def test_a_mistake_in_an_emit_raises_at_once_and_says_what_is_right(
         async with serving(chat) as sio:
             with pytest.raises(error, match=says):
                 sio.emit(**{"event": "x", "data": 1, **options})
+
+    run(main())
+
+
+def test_a_mistake_with_rooms_or_state_raises_at_once_and_changes_nothing(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving(chat) as sio, client(sio) as c:
+            for room in (5, "", None):
+                for call in (sio.enter_room, sio.leave_room):
+                    with pytest.raises(ValueError, match="a room's name is a non-empty str"):
+                        call(c.id, room)  # type: ignore[arg-type]
+                with pytest.raises(ValueError, match="a room's name is a non-empty str"):
+                    sio.close_room(room)  # type: ignore[arg-type]
+                for call_many in (sio.sockets_join, sio.sockets_leave):
+                    with pytest.raises(ValueError, match=r"a str or several|a non-empty str"):
+                        call_many(["good", room])  # type: ignore[list-item]
+            with pytest.raises(ValueError, match="need a room, or several"):
+                sio.sockets_join([])
+            with pytest.raises(TypeError, match="a client's state is a dictionary, not str"):
+                await sio.save_session(c.id, "ann")  # type: ignore[arg-type]
+            with pytest.raises(anywire.BadNamespaceError, match="'nobody' is not connected to namespace '/'"):
+                sio.enter_room("nobody", "red")
+            for ask in (sio.rooms, sio.transport, sio.get_environ):
+                with pytest.raises(anywire.BadNamespaceError, match="'nobody' is not connected"):
+                    ask("nobody")
+            assert sio.rooms(c.id) == [c.id] and await sio.get_session(c.id) == {}
+            # Who has just gone is no mistake.
+            sio.leave_room(c.id, "never entered")
+            sio.disconnect("nobody")
 
     run(main())
