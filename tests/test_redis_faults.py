@@ -407,3 +407,20 @@ def test_a_call_to_a_foreign_client_that_leaves_says_so(run: Callable[..., Any])
                     await asyncio.wait_for(calling, 5)
 
     run(main())
+
+
+def test_a_process_has_one_connection_that_publishes_and_one_that_subscribes_whatever_it_asks(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        with RedisServer() as server:
+            async with servers(server.url) as (one, other), client(one), client(other):
+                asking = [one.fetch_sockets() for _ in range(50)]
+                for number in range(200):
+                    other.emit("tick", number)
+                assert {len(found) for found in await asyncio.gather(*asking)} == {2}
+                admin = redis.asyncio.Redis.from_url(server.url)
+                clients = await admin.client_list()
+                await admin.aclose()
+                last = sorted(entry["cmd"] for entry in clients)
+                assert len(last) == 5 and last.count("subscribe") == 2 and last.count("client|list") == 1, last
+
+    run(main())

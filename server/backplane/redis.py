@@ -63,6 +63,8 @@ class RedisBackplane(Backplane):
         self._on_message: OnMessage = lambda node, data: None
         self._queue: deque[_Item] = deque()
         self._ended = False
+        #: One command at a time, so that there is one connection for them.
+        self._commanding = asyncio.Lock()
         self._queued_bytes = 0
         self._number = 0
         self._seen: dict[tuple[str, bool], int] = {}
@@ -80,7 +82,7 @@ class RedisBackplane(Backplane):
 
     async def start(self, node: str, on_message: OnMessage) -> None:
         self._node, self._on_message = node, on_message
-        self._wake, self._idle = asyncio.Event(), asyncio.Event()
+        self._wake, self._idle, self._commanding = asyncio.Event(), asyncio.Event(), asyncio.Lock()
         self._ended = False
         # What was published before the start goes out now.
         self._client = redis.asyncio.Redis.from_pool(_pool(self._url))
@@ -181,7 +183,8 @@ class RedisBackplane(Backplane):
         pipe = self._client.pipeline(transaction=False)
         for channel, number, data, _ in batch:
             pipe.publish(channel, self._node.encode() + number.to_bytes(8, "big") + data)
-        return list(await pipe.execute())
+        async with self._commanding:
+            return list(await pipe.execute())
 
     def _complain(self, error: Exception) -> None:
         if not self._complained:
@@ -198,7 +201,8 @@ class RedisBackplane(Backplane):
         if not self.status.connected:
             return 0
         try:
-            answer = await self._client.pubsub_numsub(channel)
+            async with self._commanding:
+                answer = await self._client.pubsub_numsub(channel)
         except _ERRORS:
             return 0
         return int(answer[0][1]) if answer else 0
