@@ -157,13 +157,16 @@ class _EngineDecoder(Decoder):
 def _take(data: str, start: int, length: int) -> str:
     """``length`` UTF-16 units from ``start`` on. Raises ProtocolError when there are fewer, or the last is half a character."""
     unit = data[start : start + length]
-    if not unit.isascii() and max(unit) > "\uffff":
-        try:
-            unit = unit.encode("utf-16-le", "surrogatepass")[: 2 * length].decode("utf-16-le")
-        except UnicodeDecodeError:
-            raise ProtocolError("a length that ends within a character") from None
-        return unit
-    if len(unit) < length:
+    units = len(unit)
+    if not unit.isascii():
+        encoded = unit.encode("utf-16-le", "surrogatepass")
+        if len(encoded) > 2 * units:
+            units = len(encoded) // 2
+            try:
+                unit = encoded[: 2 * length].decode("utf-16-le")
+            except UnicodeDecodeError:
+                raise ProtocolError("a length that ends within a character") from None
+    if units < length:
         raise ProtocolError("a length beyond the payload's end")
     return unit
 
