@@ -208,20 +208,20 @@ def test_the_page_of_the_time_runs_on_the_file_that_the_server_has(name: str, br
 
 
 def test_quiet_pages_stay_on_every_transport(browser: Any, run: Callable[..., Any]) -> None:
-    """Scaled down from 25, 20 and 60 seconds: three times as long as anything that could end them."""
+    """Scaled down from 25, 20 and 60 seconds: more than twice as long as anything that could end them."""
     names = ["websocket", "xhr-polling", "jsonp-polling", "htmlfile"]
 
     def look(port: int, sio: anywire.Server) -> Any:
         show(browser, port, "pretendActiveX();" + "".join(f"watch('{name}', location.origin);" for name in names))
         wait_until(lambda: browser.execute_script("return Object.keys(window.heard || {}).length === 4"))
         wait_until(lambda: browser.execute_script("return Object.values(heard).every(function (said) { return said.length > 0; })"))
-        time.sleep(7)
+        time.sleep(8)
         sio._loop.call_soon_threadsafe(sio.send, "still here")
         wait_until(lambda: browser.execute_script("return Object.values(heard).every(function (said) { return said.length > 1; })"))
         return browser.execute_script("return heard")
 
     async def main() -> None:
-        timers = {"ping_interval": 0.5, "ping_timeout": 1.5, "polling_duration": 0.4, "close_timeout": 2.2}
+        timers = {"ping_interval": 0.5, "ping_timeout": 2, "polling_duration": 0.4, "close_timeout": 3}
         async with server_with_pages(**timers) as sio:
             gone: list[str] = []
             sio.on("disconnect", lambda sid, reason: gone.append(reason))

@@ -55,16 +55,16 @@ def test_a_network_without_websocket_is_crossed_by_polling_on_the_same_session(n
 
     async def main() -> None:
         heard: list[Any] = []
-        timers = {"ping_interval": 0.5, "ping_timeout": 1, "polling_duration": 0.4, "close_timeout": 2}
+        timers = {"ping_interval": 0.5, "ping_timeout": 1, "polling_duration": 0.4, "close_timeout": 4}
         options = {"connect timeout": 1200}
         async with serving(heard, **timers) as sio, FaultProxy(sio.port, fault(*name)) as proxy:
             async with Driver(proxy.port, "websocket,xhr-polling", **options) as client:
                 await client.hears("connect")
-                assert [line[2] for line in client.heard if line[1] == "connecting"] == TRANSPORTS
+                assert [line[2] for line in client.heard if line[1] == "connecting"] == TRANSPORTS, client.heard
                 assert await client.ask("echo", "é😀") == ["é😀"]
-                if name[0] == "silent-upgrade":
+                if name == ("silent-upgrade", "both"):
                     # Longer than each of the times above: neither the end nor the silence of the WebSocket ends the session.
-                    await asyncio.sleep(2.5)
+                    await asyncio.sleep(4.5)
                 assert await client.ask("echo", "still") == ["still"]
                 assert client.count("connect") == 1 and not client.count("disconnect")
                 assert heard == [["connect", "/"]] and len(sio._hub.sessions) == 1
@@ -242,18 +242,18 @@ def test_a_connection_that_goes_silent_is_given_up_by_both_sides(transport: str,
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_quiet_client_stays_under_heartbeats_and_polls(transport: str, run: Callable[..., Any]) -> None:
-    """Scaled down from 25, 20 and 60 seconds: three times as long as anything that could end it."""
+    """Scaled down from 25, 20 and 60 seconds: more than twice as long as anything that could end it."""
 
     async def main() -> None:
         heard: list[Any] = []
-        timers = {"ping_interval": 0.5, "ping_timeout": 1.2, "polling_duration": 0.4, "close_timeout": 2}
+        timers = {"ping_interval": 0.5, "ping_timeout": 2, "polling_duration": 0.4, "close_timeout": 3}
         async with serving(heard, **timers) as sio, FaultProxy(sio.port) as proxy, Driver(proxy.port, transport) as client:
             await client.hears("connect")
-            await asyncio.sleep(6)
+            await asyncio.sleep(8)
             assert await client.ask("echo", 1) == [1]
             assert [line[1] for line in client.heard] == ["connecting", "connect", "answer"]
             assert heard == [["connect", "/"]]
             polls = sum("GET /socket.io/1/xhr-polling/" in line for line in proxy.seen)
-            assert polls == 0 if transport == "websocket" else 8 <= polls <= 18
+            assert polls == 0 if transport == "websocket" else 8 <= polls <= 24
 
     run(main())
