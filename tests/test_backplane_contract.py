@@ -30,6 +30,8 @@ async def nodes(kind: str, count: int) -> AsyncIterator[list[Node]]:
             received: list[tuple[str, bytes]] = []
             await plane.start(f"node000{number}", lambda node, data, received=received: received.append((node, data)))  # type: ignore[misc]
             made.append((plane, received))
+        # A busy machine may take longer than start() waits.
+        await until(lambda: all(plane.status.connected for plane, _ in made))
         yield made
     finally:
         for plane, _ in made:
@@ -99,6 +101,7 @@ def test_redis_away_and_back_is_survived_and_said(run: Callable[..., Any], caplo
             received: list[bytes] = []
             await a.start("node0000", lambda node, data: None)
             await b.start("node0001", lambda node, data: received.append(data))
+            await until(lambda: a.status.connected and b.status.connected)
             redis.stop()
             await until(lambda: not a.status.connected and not b.status.connected)
             redis.start()
@@ -117,6 +120,7 @@ def test_a_frozen_redis_is_noticed(run: Callable[..., Any]) -> None:
         with RedisServer() as redis:
             plane = RedisBackplane(redis.url, watch=0.2)
             await plane.start("node0000", lambda node, data: None)
+            await until(lambda: plane.status.connected)
             await asyncio.sleep(1)
             assert plane.status.connected
             redis.freeze()
@@ -156,6 +160,7 @@ def test_foreign_messages_and_failing_receivers_stop_nothing(run: Callable[..., 
             a, b = RedisBackplane(server.url), RedisBackplane(server.url)
             await a.start("node0000", lambda node, data: None)
             await b.start("node0001", take)
+            await until(lambda: a.status.connected and b.status.connected)
             stranger = redis.asyncio.Redis.from_url(server.url)
             for message in (b"", b"short", b"\xff" * 40):
                 await stranger.publish("anywire:all", message)

@@ -66,6 +66,7 @@ def test_what_was_published_before_its_answer_was_lost_is_delivered_once_and_in_
                 received: list[bytes] = []
                 await a.start("node0000", lambda node, data: None)
                 await b.start("node0001", lambda node, data: received.append(data))
+                await until(lambda: a.status.connected and b.status.connected)
                 for number in range(20):
                     wire.swallow = number % 4 == 0
                     a.publish(b"all %d" % number)
@@ -90,6 +91,8 @@ async def servers(url: str, count: int = 2) -> AsyncIterator[list[anywire.Server
             await sio.start()
             sio.listen(0, "127.0.0.1")
             started.append(sio)
+        # A busy machine may take longer than start() waits.
+        await until(lambda: all(sio._cluster.backplane.status.connected for sio in started))
         yield started
     finally:
         for sio in started:
@@ -203,6 +206,7 @@ def test_a_forged_number_does_not_silence_the_node_that_it_names(run: Callable[.
             received: list[bytes] = []
             await a.start("node0000", lambda node, data: None)
             await b.start("node0001", lambda node, data: received.append(data))
+            await until(lambda: a.status.connected and b.status.connected)
             a.publish(b"first")
             await until(lambda: received == [b"first"])
             stranger = redis.asyncio.Redis.from_url(server.url)
@@ -265,7 +269,8 @@ def test_a_wrong_password_and_an_outage_are_logged_without_it_and_the_right_one_
             received: list[bytes] = []
             await wrong.start("node0000", lambda node, data: received.append(data))
             await right.start("node0001", lambda node, data: None)
-            assert right.status.connected and not wrong.status.connected
+            await until(lambda: right.status.connected)
+            assert not wrong.status.connected
             right.publish(b"x")
             wrong.publish(b"y")
             await right.flush()
@@ -372,6 +377,7 @@ def test_a_subscription_that_redis_cuts_is_made_again_and_said(run: Callable[...
             received: list[bytes] = []
             await a.start("node0000", lambda node, data: None)
             await b.start("node0001", lambda node, data: received.append(data))
+            await until(lambda: a.status.connected and b.status.connected)
             admin = redis.asyncio.Redis.from_url(server.url)
             assert await admin.client_kill_filter(_type="pubsub") == 2
             await until(lambda: "messages may be missing" in caplog.text or "is away" in caplog.text)

@@ -77,6 +77,9 @@ class Caller(Peer):
     async def __aenter__(self) -> Caller:
         await super().__aenter__()
         self.id = json.loads((await self.connect())[2:])["sid"]
+        # A busy machine may take longer to reach Redis than the start waits.
+        while not await self.ask("know"):
+            await asyncio.sleep(0.02)
         return self
 
     async def __aexit__(self, *error: object) -> None:
