@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anywire
 import pytest
+from anywire.server.errors import CloseReason
 from http_tools import UPGRADE, RawClient, text
-from server_tools import TARGETS, Peer, serving
+from server_tools import TARGETS, Peer, contexts, serving
 
 #: More than the kernel's buffers of both sides hold (tcp_wmem and tcp_rmem: 4 and 6 MB at most; the reader's is set small).
 BIG = 8_000_000
@@ -107,10 +110,10 @@ def test_an_answer_that_nobody_reads_is_given_up_and_goes_out_with_the_next_poll
     run(main())
 
 
-@pytest.mark.parametrize("transport", ["websocket", "htmlfile", "polling", "jsonp"])
+@pytest.mark.parametrize("transport", ["websocket", "htmlfile", "polling"])
 def test_what_is_read_slowly_is_sent_to_its_end_however_long_that_takes(transport: str, run: Callable[..., Any]) -> None:
     async def main() -> None:
-        async with serving(send_timeout=0.5, max_queue_bytes=4 * BIG) as sio, Reader(sio.port) as reader:
+        async with serving(send_timeout=1.5) as sio, Reader(sio.port) as reader:
             ends = reasons(sio)
             if transport in ("websocket", "htmlfile"):
                 await stream(sio, transport, reader)
@@ -121,9 +124,11 @@ def test_what_is_read_slowly_is_sent_to_its_end_however_long_that_takes(transpor
             await sio.emit("big", "x" * BIG)
             got = 0
             while got < BIG:
-                got += len(await reader.read(100_000))
-                await asyncio.sleep(0.02)
-            assert time.monotonic() - began > 1 and not ends
+                piece = await reader.read(100_000)
+                assert piece, ends
+                got += len(piece)
+                await asyncio.sleep(0.025)
+            assert time.monotonic() - began > 1.5 and not ends
 
     run(main())
 
@@ -152,8 +157,51 @@ def test_a_stream_that_is_closed_with_much_unread_is_given_up_in_time(run: Calla
             await stream(sio, "htmlfile", reader)
             await sio.emit("big", "x" * BIG)
             for session in list(sio._hub.sessions.values()):
-                session.close(anywire.server.errors.CloseReason.SERVER)
+                session.close(CloseReason.SERVER)
             assert sio._http[0]._connections
             await until(lambda: not sio._http[0]._connections)
+
+    run(main())
+
+
+def test_who_never_says_hello_to_tls_is_cut_off_in_time(tmp_path: Path, run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        server, _ = contexts(tmp_path / "tls")
+        began = time.monotonic()
+        async with serving(server, idle_timeout=0.3) as sio:
+            for start in (b"", b"\x16\x03\x01\x02\x00\x01"):
+                async with Reader(sio.port) as reader:
+                    await reader.send(start)
+                    assert await ended(reader)
+            assert 0.5 < time.monotonic() - began < 8
+            await until(lambda: not sio._http[0]._connections)
+
+    run(main())
+
+
+async def ended(reader: Reader) -> bool:
+    try:
+        return await reader.read(100) == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_peer_that_does_not_answer_a_close_is_let_go_in_time(told: bool, run: Callable[..., Any]) -> None:
+    """Whether it reads the close frame or not."""
+
+    async def main() -> None:
+        async with serving() as sio, Reader(sio.port) as reader:
+            await stream(sio, "websocket", reader)
+            if not told:
+                await sio.emit("big", "x" * BIG)
+            (session,) = sio._hub.sessions.values()
+            carrier: Any = session.transport
+            carrier._options = dataclasses.replace(carrier._options, close_timeout=0.3)
+            began = time.monotonic()
+            session.close(CloseReason.SERVER)
+            assert not sio._hub.sessions and carrier._wire.alive
+            await until(lambda: not carrier._wire.alive)
+            assert 0.29 < time.monotonic() - began < 3
 
     run(main())
