@@ -13,7 +13,7 @@ define need
 	if [ -n "$$missing" ]; then $(APT) update && $(APT) install -y --no-install-recommends $$missing; fi
 endef
 
-.PHONY: demo test lint coverage bench autobahn system clean
+.PHONY: demo test test-legacy lint coverage bench autobahn system clean
 
 demo: $(VENV)/.installed
 	$(VENV)/bin/anywire demo $(ARGS)
@@ -25,6 +25,11 @@ test: system $(VENV)/.tools $(NODE_DONE)
 	$(PY) -m pytest $(ARGS); code=$$?; \
 	[ $$code != 0 ] || code=$$style; \
 	if [ -n "$(STATUS)" ]; then echo $$code >"$(STATUS)"; else exit $$code; fi
+
+# What is left of Internet Explorer 6 to 8. Not in `make test`, because of what it installs: 300 MB to get, 1.6 GB on the disk.
+test-legacy: system $(VENV)/.tools $(NODE_DONE) tests/legacy/node_modules/.installed
+	$(call need,wine=wine /usr/lib/wine/wine64=wine64 javac=default-jdk-headless)
+	$(PY) -m pytest tests/test_legacy.py $(ARGS)
 
 # mypy does not see editable installs of this shape: it is shown a folder in which this one is called anywire.
 lint: $(VENV)/.tools
@@ -64,7 +69,7 @@ $(VENV)/autobahn/.installed: | $(VENV)/.made
 
 .PHONY: bench-system
 bench-system:
-	$(call need,node=nodejs npm=npm)
+	$(call need,node=nodejs npm=npm chromium=chromium chromedriver=chromium-driver)
 
 # Debian's Python comes without venv; what such a Python leaves half made is made again.
 $(VENV)/.made:
@@ -84,5 +89,5 @@ $(VENV)/.tools: $(VENV)/.installed
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info js_client/node_modules tests/node/node_modules tests/phantomjs/node_modules
+	rm -rf $(VENV) build dist *.egg-info js_client/node_modules tests/node/node_modules tests/phantomjs/node_modules tests/legacy/node_modules
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -26,7 +26,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-__all__ = ["Case", "Report", "Stage"]
+__all__ = ["DIST", "HERE", "Case", "Report", "Stage"]
 
 HERE = Path(__file__).parent
 DIST = HERE.parent / "js_client/dist"
@@ -87,8 +87,8 @@ class Stage:
         self._register()
         await self.sio.start()
         page: dict[str, Any] = {"stage": self}
-        handlers = [("/case", CasePage, page), ("/run", RunPage, page), ("/report", TakeReport, page), ("/file/([a-z.]+)", File)]
-        routes = [*handlers, (r"/socket\.io/.*", self.sio.router)]
+        handlers = [("/case", CasePage, page), ("/run", RunPage, page), ("/report", TakeReport, page)]
+        routes = [*handlers, ("/file/([a-z.]+)", File), ("/sleep", Sleep), (r"/socket\.io/.*", self.sio.router)]
         http = HTTPServer(Application(routes, log_function=lambda handler: None))
         (listening,) = bind_sockets(0, "127.0.0.1")
         http.add_sockets([listening])
@@ -202,3 +202,11 @@ class File(RequestHandler):
         folder = DIST if name.startswith("anywire") else HERE / "browser"
         self.set_header("Content-Type", "application/javascript; charset=utf-8")
         self.finish((folder / name).read_bytes())
+
+
+class Sleep(RequestHandler):
+    """For who can wait only for an answer."""
+
+    async def get(self) -> None:
+        await asyncio.sleep(0.01)
+        self.finish("slept")
