@@ -214,7 +214,7 @@ def test_quiet_pages_stay_on_every_transport(browser: Any, run: Callable[..., An
     def look(port: int, sio: anywire.Server) -> Any:
         show(browser, port, "pretendActiveX();" + "".join(f"watch('{name}', location.origin);" for name in names))
         wait_until(lambda: browser.execute_script("return Object.keys(window.heard || {}).length === 4"))
-        wait_until(lambda: browser.execute_script("return Object.values(heard).every(function (said) { return said.length > 0; })"))
+        wait_until(lambda: browser.execute_script("return Object.values(heard).every(function (said) { return said.length > 0; })"), 30)
         time.sleep(8)
         sio._loop.call_soon_threadsafe(sio.send, "still here")
         wait_until(lambda: browser.execute_script("return Object.values(heard).every(function (said) { return said.length > 1; })"))
