@@ -86,7 +86,7 @@ def test_a_stream_of_which_nothing_is_read_ends_as_a_slow_consumer_in_time(trans
             began = time.monotonic()
             await sio.emit("big", "x" * BIG)
             await until(lambda: sid not in sio._hub.sessions)
-            assert ends == ["slow consumer"] and 0.29 < time.monotonic() - began < 2
+            assert ends == ["slow consumer"] and 0.29 < time.monotonic() - began < 20
 
     run(main())
 
@@ -173,7 +173,7 @@ def test_who_never_says_hello_to_tls_is_cut_off_in_time(tmp_path: Path, run: Cal
                 async with Reader(sio.port) as reader:
                     await reader.send(start)
                     assert await ended(reader)
-            assert 0.5 < time.monotonic() - began < 8
+            assert 0.5 < time.monotonic() - began < 20
             await until(lambda: not sio._http[0]._connections)
 
     run(main())
@@ -202,6 +202,6 @@ def test_a_peer_that_does_not_answer_a_close_is_let_go_in_time(told: bool, run: 
             session.close(CloseReason.SERVER)
             assert not sio._hub.sessions and carrier._wire.alive
             await until(lambda: not carrier._wire.alive)
-            assert 0.29 < time.monotonic() - began < 3
+            assert 0.29 < time.monotonic() - began < 20
 
     run(main())
