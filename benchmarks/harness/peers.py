@@ -47,14 +47,21 @@ class Peer:
         """Bytes of resident memory."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE
 
-    def settle(self, seconds: float = 20.0) -> None:
-        """Wait until it has nothing more to do: less than 2 % of a processor for half a second."""
+    def _sleeps(self) -> bool:
+        """Whether it waits for something. One that has work and no processor does not, though it uses none."""
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+    def settle(self, seconds: float = 30.0) -> None:
+        """Wait until it has nothing more to do: asleep at each of eight looks in a second, and less than 2 % of a processor used."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            before = self.cpu()
-            time.sleep(0.5)
-            if self.cpu() - before < 0.01:
+            before, asleep = self.cpu(), 0
+            while asleep < 8 and self._sleeps():
+                asleep += 1
+                time.sleep(0.125)
+            if asleep == 8 and self.cpu() - before < 0.02:
                 return
+            time.sleep(0.05)
 
 
 def _processors() -> list[int]:
