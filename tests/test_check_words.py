@@ -149,7 +149,7 @@ def report_from(name: str) -> list[str]:
         sio.listen(0, "127.0.0.1", Application(routes, log_function=lambda handler: None))
         with engine(name) as browser:
             await asyncio.to_thread(browser.open, f"http://127.0.0.1:{sio.port}/shell")
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not reports:
                     await asyncio.sleep(0.05)
             await asyncio.to_thread(browser.open, "about:blank")
@@ -159,6 +159,7 @@ def report_from(name: str) -> list[str]:
     return reports[0].split("\n")
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", ENGINES)
 def test_every_engine_of_2011_to_today_runs_the_page_to_its_end(name: str) -> None:
     lines = report_from(name)
