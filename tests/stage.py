@@ -48,6 +48,8 @@ class Case:
     cross: bool = False
     #: Globals that the page takes away before the client loads, as in older browsers.
     without: tuple[str, ...] = ()
+    #: Globals of Internet Explorer that the page pretends to have; see browser/before.js.
+    pretends: tuple[str, ...] = ()
     #: Whether the first connect_error is the end.
     fails: bool = False
     seconds: float = 15
@@ -160,7 +162,7 @@ class Stage:
     def script_of(self, name: str) -> str:
         """What a case's page is told, as JavaScript."""
         case = self._cases[name]
-        told = {key: getattr(case, key) for key in ("name", "steps", "without", "fails", "seconds", "rest")}
+        told = {key: getattr(case, key) for key in ("name", "steps", "without", "pretends", "fails", "seconds", "rest")}
         told["url"] = self.proxies[name].url + "/"
         told["options"] = {"remember": False, "forceNew": True, **case.options}
         return f"var CASE = {json.dumps(told)};"

@@ -39,6 +39,9 @@ def cases() -> Iterator[Case]:
             yield make(f"{name}-{origin}", options={"transports": [name]}, fails=True)
         for without in LACKING:
             yield make("-".join(["without", *without, origin]), without=without)
+    options = {"transports": ["htmlfile"]}
+    yield Case("ActiveX document", options=options, pretends=("ActiveXObject",), steps=STEPS, seconds=30, fails=True)
+    yield Case("XDomainRequest", without=("WebSocket",), pretends=("XDomainRequest",), steps=STEPS, cross=True, seconds=30)
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -81,3 +84,23 @@ def test_the_client_chooses_by_itself_what_the_browser_has(
     assert report["errors"] == [], report
     assert report["said"] == (SAID | {"binary": "none"} if without else SAID)
     assert report["transport"] == ("polling" if without == () and speaks_hixie_76(name) else LACKING[without])
+
+
+def test_where_there_are_activex_documents_the_endless_frame_lives_in_one(played: tuple[str, dict[str, Report]]) -> None:
+    """A stand-in for Internet Explorer's, which is nowhere to be had: its frames have it as their parent, and it must be let go of."""
+    report = played[1]["ActiveX document"]
+    assert report["errors"] == [], report
+    assert report["said"] == SAID
+    assert report["transport"] == "htmlfile"
+    # One for each connection, the second after the network killed the first; the last one's end is after the report.
+    assert report["pretended"]["documents"] >= 2
+    assert report["pretended"]["garbage"] >= 1
+
+
+def test_where_xhr_may_not_leave_its_origin_polling_goes_by_xdomainrequest(played: tuple[str, dict[str, Report]]) -> None:
+    """A stand-in for that of Internet Explorer 8 and 9."""
+    report = played[1]["XDomainRequest"]
+    assert report["errors"] == [], report
+    assert report["said"] == SAID
+    assert report["transport"] == "polling"
+    assert report["pretended"]["requests"] > 10

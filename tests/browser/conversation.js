@@ -1,6 +1,6 @@
 /*
  * A page's side of the conversation, in ES3 for the oldest engine. CASE says what to do; the report goes to /report of the page's own server.
- * CASE: {name, url, options, steps: [names of functions below], seconds}. Kept: what before.js found.
+ * CASE: {name, url, options, steps: [names of functions below], seconds}. Kept, Pretended: see before.js.
  */
 
 (function () {
@@ -19,6 +19,7 @@
     if (ended) { return; }
     ended = true;
     report.seconds = since();
+    report.pretended = Pretended;
     report.transport = socket && socket.io.engine && socket.io.engine.transport && socket.io.engine.transport.name;
     if (socket) { socket.close(); }
     xhr.open('POST', '/report?name=' + encodeURIComponent(CASE.name), true);

@@ -76,8 +76,8 @@ function stringify(value) {
   return '{' + parts.join() + '}';
 }
 
-/** What before.js keeps in a page: here the report is sent at once, and ends the program. */
-var Kept = {
+/** What before.js makes in a page: here the report is sent at once, and ends the program. */
+var Pretended = {}, Kept = {
   JSON: { stringify: stringify },
   XMLHttpRequest: function () {
     var xhr = new ActiveXObject('Microsoft.XMLHTTP');
