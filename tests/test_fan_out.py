@@ -10,6 +10,7 @@ from anywire.server.protocols.engineio4 import BareEngineIO4
 from anywire.server.session import Session, SessionEnv
 from anywire.server.timers import Wheel
 from fakes import FakeClock, FakeStream
+from test_session import NoPython
 
 
 def stream_session(**settings: object) -> tuple[Session, FakeStream, list[CloseReason]]:
@@ -21,7 +22,7 @@ def stream_session(**settings: object) -> tuple[Session, FakeStream, list[CloseR
         lambda session, reason: ends.append(reason),
         clock.call_soon,
     )
-    session = Session("id", BareEngineIO4(), env, None)  # type: ignore[arg-type]
+    session = Session("id", BareEngineIO4(), env, NoPython())  # type: ignore[arg-type]
     stream = FakeStream(session)
     session._attach(stream)
     return session, stream, ends
