@@ -152,7 +152,8 @@ class Link:
             request = await Message.read(self._reader)
             request.body = await self._reader.readexactly(int(request.get("content-length") or 0))
             self._touched = request.target.startswith(self._proxy.path)
-            self._fault = self._proxy.fault if self._touched else Fault()
+            # A long way is long for everything.
+            self._fault = self._proxy.fault if self._touched else Fault().far(*self._proxy.fault.delay)
             if self._touched:
                 self._proxy.seen.append(f"{request.method} {request.target}")
             await self._play(request)
