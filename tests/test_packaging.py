@@ -22,13 +22,15 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
+#: Builds and installations take their time where the machine is busy.
+pytestmark = pytest.mark.timeout(240)
 NOT_SOURCE = shutil.ignore_patterns(".git", ".venv", "node_modules", "build", "dist", "*.egg-info", "__pycache__", ".*_cache")
 
 
 def output(command: list[Any], cwd: Path, **environ: str) -> str:
     """What a command printed; its failure is an error that shows both outputs."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "ANYWIRE", "COV"))}
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=inherited | environ, timeout=50, check=False)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=inherited | environ, timeout=150, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
