@@ -766,7 +766,7 @@ class Session(Timed):
             return b"" if transport.framing in (Framing.FRAME, Framing.FRAME_DEFLATED) else wrap(transport.framing, recall)
         # python-engineio's client takes a close packet for the end of everything (5.x, _receive_packet) and does not come back; after a
         # poll that ends with nothing it asks again, learns that the session is gone, and does.
-        quietly = reason is CloseReason.CLIENT or (reason.come_back and self.handshake.from_python)
+        quietly = reason is CloseReason.CLIENT or (reason.come_back and not transport.streaming and self.handshake.from_python)
         packet = self.protocol.farewell(transport.framing, quietly)
         if packet is None:
             return b""
