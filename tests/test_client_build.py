@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import re
 import subprocess
@@ -83,3 +85,57 @@ def test_unit_tests_pass_and_reach_nearly_every_line_and_branch_of_the_sources(t
 
 def test_unit_tests_pass_on_the_minified_file() -> None:
     unit_tests(MINIFIED="1")
+
+
+def test_the_types_are_what_pages_write() -> None:
+    output("node_modules/.bin/tsc", "-p", ROOT / "tests/js")
+
+
+def test_every_option_and_method_that_the_types_promise_is_in_the_client_and_the_other_way_round() -> None:
+    types = (CLIENT / "anywire.d.ts").read_text()
+    source = (CLIENT / "dist/anywire.js").read_text()
+    promised = set(re.findall(r"^    (?:readonly )?(\w+)[(?:]", types, re.MULTILINE)) - {"constructor", "data"}
+    assert len(promised) > 50
+    assert {name for name in promised if not re.search(rf"\b{name}\b", source)} == set()
+    made = set(re.findall(r"\bself\.(\w[\w]*) = ", source)) - {"nsps"}
+    assert {name for name in made if not name.startswith("_")} - promised - {"onopen", "onworks", "onping", "onmessage", "onclose"} == set()
+
+
+def test_the_package_holds_what_people_install_and_nothing_else(tmp_path: Path) -> None:
+    said = subprocess.run(
+        ["npm", "pack", "--json", "--ignore-scripts", "--pack-destination", str(tmp_path)],
+        cwd=CLIENT, capture_output=True, text=True, timeout=50, check=True,
+    )  # fmt: skip
+    (packed,) = json.loads(said.stdout)
+    names = {file["path"] for file in packed["files"]}
+    sources = {f"src/{path.relative_to(CLIENT / 'src')}" for path in (CLIENT / "src").rglob("*.js")}
+    dist = {f"dist/{name}" for name in ("anywire.js", "anywire.min.js", "anywire.min.js.map", "anywire.esm.js")}
+    assert names == {"package.json", "README.md", "LICENSE", "anywire.d.ts", "node.mjs", *dist, *sources}
+    assert (CLIENT / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+
+    home = tmp_path / "node_modules/anywire-client"
+    home.mkdir(parents=True)
+    subprocess.run(["tar", "xzf", tmp_path / packed["filename"], "--strip-components=1", "-C", home], check=True)
+    say = "console.log(typeof io, typeof Manager, protocol, io.connect === connect)"
+    names_of = "{ io, connect, Manager, protocol }"
+    assert output("node", "-e", f"const {names_of} = require('anywire-client'); {say}", cwd=tmp_path) == "function function 5 true\n"
+    module = f"import io, {names_of.replace('io, ', '', 1)} from 'anywire-client'; {say}"
+    assert output("node", "--input-type=module", "-e", module, cwd=tmp_path) == "function function 5 true\n"
+    # What a bundler takes.
+    (tmp_path / "bundled.mjs").write_text((home / "dist/anywire.esm.js").read_text() + say)
+    assert output("node", "bundled.mjs", cwd=tmp_path) == "function function 5 true\n"
+
+
+def test_the_source_map_leads_from_the_minified_file_to_the_sources() -> None:
+    source_map = json.loads((CLIENT / "dist/anywire.min.js.map").read_text())
+    assert source_map["sources"] == ["anywire.js"]
+    assert source_map["sourcesContent"] == [(CLIENT / "dist/anywire.js").read_text()]
+    assert len(source_map["mappings"]) > 10_000
+
+
+def test_the_readme_says_how_large_it_is_beside_the_others() -> None:
+    size = len(gzip.compress((CLIENT / "dist/anywire.min.js").read_bytes(), 9, mtime=0))
+    others = r"socket\.io-client 4\.8\.3 14,626, sockjs-client 1\.6\.1 16,364"
+    found = re.search(rf"([\d,]+) bytes under `gzip -9`.{{0,60}}{others}", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert found is not None
+    assert abs(int(found[1].replace(",", "")) - size) <= 8, size
