@@ -168,7 +168,6 @@ declare namespace io {
 
   export class Manager extends Emitter {
     constructor(url?: string, options?: ManagerOptions);
-    constructor(options: ManagerOptions);
     readonly opts: ManagerOptions;
     readonly connected: boolean;
     /** The present connection. */

@@ -31,7 +31,7 @@ function extend(target, source) {
 
 /** A real array of an arguments object or array, from that index on. */
 function slice(list, from) {
-  return [].slice.call(list || [], from);
+  return [].slice.call(list, from);
 }
 
 /** The list without item, or without what `once` made of item; empty if there is no item. */
@@ -54,7 +54,8 @@ function guarded(fn, self, args) {
 
 /** Makes self an emitter. The names of component-emitter and of 0.9's EventEmitter mean the same. */
 function emitter(self) {
-  var all = {};  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless)
+  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless); a list is replaced, never changed
+  var all = {};
 
   self.on = self.addListener = function (name, listener) {
     all['$' + name] = self.listeners(name).concat(listener);
@@ -81,7 +82,7 @@ function emitter(self) {
   };
 
   self.listeners = function (name) {
-    return slice(all['$' + name]);
+    return all['$' + name] || [];
   };
 
   /** Calls the listeners that are there now, in order. 0.9's name; `emit` of a Socket sends to the server. */
@@ -99,11 +100,12 @@ function emitter(self) {
  */
 
 /**
- * Milliseconds before attempt number `attempt` (0 is the first): min * 2^attempt, at most max, less a random share of up to
- * `factor` (0..1), so that the clients of a restarted server do not all come back in the same moment. `random` is in [0, 1).
+ * Milliseconds before attempt number `attempt` (0 is the first), by the options of Manager: reconnectionDelay * 2^attempt, at most
+ * reconnectionDelayMax, less a random share of up to randomizationFactor (0..1), so that the clients of a restarted server do not
+ * all come back in the same moment. `random` is in [0, 1).
  */
-function backoff(attempt, min, max, factor, random) {
-  return Math.min(max, min * Math.pow(2, attempt)) * (1 - factor * random);
+function backoff(attempt, opts, random) {
+  return Math.min(opts.reconnectionDelayMax, opts.reconnectionDelay * Math.pow(2, attempt)) * (1 - opts.randomizationFactor * random);
 }
 
 // ---- json.js
@@ -170,11 +172,11 @@ function binaryToText(value) {
   return 'b' + global.btoa(text);
 }
 
-/** The ArrayBuffer in 'b' + base64; where there is none (Internet Explorer 9 and older), {base64: true, data: text}. */
+/** The ArrayBuffer in 'b' + base64; where there is none (Internet Explorer 9 and older), a String object of the base64. */
 function textToBinary(text) {
   var raw, bytes, i;
   text = text.slice(1);
-  if (!global.Uint8Array) { return { base64: true, data: text }; }
+  if (!global.Uint8Array) { return Object(text); }
   raw = global.atob(text);
   bytes = new global.Uint8Array(raw.length);
   for (i = 0; i < raw.length; i++) { bytes[i] = raw.charCodeAt(i); }
@@ -192,7 +194,7 @@ function encodePacket(type, nsp, id, data) {
       var raw = this[key];  // value has gone through toJSON already, which Node's Buffer has
       return isBinary(raw) ? { '_placeholder': true, num: messages.push(raw) - 2 } : value;
     });
-  messages[0] = (messages.length > 1 ? type + 3 + '' + (messages.length - 1) + '-' : type) +
+  messages[0] = (messages.length > 1 ? type + 3 + (messages.length - 1 + '-') : type) +
     (nsp == '/' ? '' : nsp + ',') + id + (text || '');
   return messages;
 }
@@ -216,16 +218,16 @@ function invalid() {
 /** Reads one text message; throws an Error if it is not a packet. `id` is NaN if there is none. `_need` is the number of attachments that follow. */
 function decodePacket(message) {
   // Internet Explorer 6-8 give '' for a group that took no part, others undefined.
-  var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*)(?:,|$))?(\d+)?([\s\S]*)$/.exec(message) || [],
+  var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d+)?([\s\S]*)/.exec(message) || [],
     type = match[2] ? match[2] - 3 : match[1],
     text = match[6],
     data = text ? json.parse(text) : undefined;
-  // CONNECT carries an object or nothing, EVENT and ACK an array, CONNECT_ERROR an object (or the bare text of older servers).
-  if (!/^(?:0\{?|1|[23]\[|4[{"])$/.test(type + (text || '').charAt(0)) ||
-      (type == EVENT && (!/^(?:n|st)/.test(typeof data[0]) || RESERVED.test(data[0])))) {
+  // CONNECT carries an object or nothing, EVENT an array that begins with a name, ACK an array, CONNECT_ERROR an object (or the
+  // bare text of older servers).
+  if (!/^(?:0(?:\{|$)|1$|2\[["\-\d]|3\[|4[{"])/.test(type + (text || '')) || type == EVENT && RESERVED.test(data[0])) {
     throw invalid();
   }
-  return { type: +type, nsp: match[4] || '/', id: parseInt(match[5], 10), data: data, _need: match[3] || 0 };
+  return { type: +type, nsp: match[4] || '/', id: parseInt(match[5]), data: data, _need: match[3] || 0 };
 }
 
 /** Returns a function that takes messages in order and returns a packet as soon as one is whole; it throws on any other. */
@@ -315,13 +317,13 @@ function addHidden(page, html, ready) {
  * done('', answer) once it is there, "ok" if it cannot be read. Engine.IO's JSONP transport sends this way.
  * A form would turn a newline into CR LF, so it takes backslash n for one, and our backslash n (JSON has no newline) goes with two.
  */
-function postForm(url, text, done) {
+function postForm(route, text, done) {
   var name = 'anywire' + count++, form, frame,
     part = addHidden(doc, '<form method=POST accept-charset=utf-8 target=' + name + '><textarea name=d></textarea></form><iframe name=' +
       name + '></iframe>', function (part) {
       form = part.firstChild;
       frame = part.lastChild;
-      form.action = url;
+      form.action = route._url();
       form.firstChild.value = text.replace(/\\n/g, '\\\\n');
     });
 
@@ -334,7 +336,6 @@ function postForm(url, text, done) {
     } catch (ignore) { /* another origin: its answer cannot be read, and the poll will tell */ }
     discard(part);
     done('', answer);
-    done = noop;
   });
   form.submit();
 }
@@ -432,11 +433,13 @@ function request(route, body, done) {
 /**
  * A transport out of two functions:
  *   get(done, transport)  starts a GET; done(error, payload) when it ended; returns a function that clears it away, ended or not
- *   post(text, done)      sends a payload; done(error, answer) when the server has it
+ *   post(route, text, done)  sends a payload; done(error, answer) when the server has it
  * An error is a text, none is ''.
  */
 function httpTransport(route, get, post) {
   var queue = [], posting, abort, ended = noop, paused, over, self = {
+    onopen: noop,
+
     send: function (packet) {
       queue.push(typeof packet == 'string' ? packet : binaryToText(packet));
       write();
@@ -467,7 +470,7 @@ function httpTransport(route, get, post) {
     },
 
     _hear: function (packet) {
-      if (self.onmessage) { self.onmessage({ data: packet }); }
+      self.onmessage({ data: packet });
     }
   };
 
@@ -491,15 +494,13 @@ function httpTransport(route, get, post) {
   }
 
   function write() {
-    var text;
     if (posting || !queue.length) { return; }
-    text = batch();
     posting = true;
-    post(text, function (error, answer) {
+    post(route, batch(), function (error, answer) {
       posting = false;
       // Every server says "ok"; a page instead of it is from somebody in between.
       if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
-      if (self.onopen) { self.onopen(); }
+      self.onopen();
       write();
       settle();
     });
@@ -528,11 +529,11 @@ function httpTransport(route, get, post) {
   }
 
   function lost(reason) {
-    var tell = !over && self.onclose;
+    var tell = over ? noop : self.onclose;
     queue = [];
     over = true;
     stop();
-    if (tell) { tell({ reason: reason }); }
+    tell({ reason: reason });
   }
 
   /** Clears the GET away; what it may still say is not heard. */
@@ -571,14 +572,8 @@ function websocket(route) {
  * XHR long-polling: the server holds each GET until it has packets.
  */
 
-/** The POST of polling and htmlfile. */
-function postByXhr(route) {
-  newXhr();  // to know it before a packet depends on it
-  return function (text, done) { request(route, text, done); };
-}
-
 function polling(route) {
-  return httpTransport(route, function (done) { return request(route, '', done); }, postByXhr(route));
+  return httpTransport(route, function (done) { return request(route, '', done); }, request);
 }
 
 // ---- transports/jsonp.js
@@ -605,7 +600,7 @@ function jsonp(route) {
       doc.getElementsByTagName('head')[0].appendChild(script);
       return script;
     });
-  }, function (text, done) { postForm(route._url(), text, done); });
+  }, postForm);
 }
 
 // ---- transports/htmlfile.js
@@ -617,6 +612,7 @@ function jsonp(route) {
  */
 
 function htmlfile(route) {
+  newXhr();  // it throws where there is none, before a packet depends on it
   if (route._cross) { throw new Error('other origin'); }
   return httpTransport(route, function (done, transport) {
     var frame, page, heard, clear = nodeGet(route, 'i', 'anywire_htmlfile', function (packet) {
@@ -648,7 +644,7 @@ function htmlfile(route) {
         global.CollectGarbage();
       }
     };
-  }, postByXhr(route));
+  }, request);
 }
 
 // ---- transports/registry.js
@@ -658,7 +654,7 @@ function htmlfile(route) {
  *
  * Each is a function of a route (where to and for whom: see newRoute in connection.js) that starts one, or throws if that is
  * not possible in this browser or towards this server. What it returns imitates a WebSocket: onopen(), onmessage({data}),
- * onclose({reason or code}), send(packet), close(); it calls them later, never from within the function. Those over HTTP are
+ * onclose({reason or code}), which the connection sets, send(packet), close(); it calls them later, never from within the function. Those over HTTP are
  * open once the server has taken a POST. Beyond that,
  *   _binary       whether send takes an ArrayBuffer, a typed array or a Blob as it is
  *   _idle()       whether a packet given now would go out now
@@ -694,7 +690,7 @@ var OPENING = 0, OPEN = 1, UPGRADING = 2, CLOSED = 3,
 
 /** From a transport's round trip, how long to wait for it before another one is tried beside it; both in milliseconds. */
 function headStart(ms) {
-  return Math.max(100, Math.min(3 * ms, 2000));
+  return Math.max(10, Math.min(2 * ms, 2000));
 }
 
 /**
@@ -706,11 +702,13 @@ function headStart(ms) {
 function connect(target, opts, names, delay, upgrade) {
   var state = OPENING,
     buffer = [],   // packets that no transport has yet
-    doubted = [],  // those that a transport has, until it is proven; then undefined
+    doubted = [],  // those that a transport has, until it is proven; then null
     tried = [],    // transports that may still bring the handshake
     errors = [],   // the others, each 'name: why it failed'
     server,        // its handshake
-    hedge, heart, reading, stopProbe, mayUpgrade,
+    hedge, heart, reading, mayUpgrade,
+    late,          // whether the one that carries should have been proven by now
+   
     self = emitter({
       /** Sends a message: a string, an ArrayBuffer, a typed array or a Blob. */
       send: function (message) {
@@ -724,7 +722,6 @@ function connect(target, opts, names, delay, upgrade) {
 
       /** Ends the session; what was sent still goes out. */
       close: function (reason, detail) {
-        if (stopProbe) { stopProbe(); }
         if (!move(CLOSED)) { return; }
         clearTimeout(hedge);
         clearTimeout(heart);
@@ -772,11 +769,7 @@ function connect(target, opts, names, delay, upgrade) {
     var route = newRoute(name), transport = { name: name };
     trace(transport, '=', route._url());
     try {
-      transport = TRANSPORTS[name](route);
-      transport.name = name;
-      transport._route = route;
-      transport._began = now();
-      return transport;
+      return extend(TRANSPORTS[name](route), { name: name, _route: route, _began: now() });
     } catch (error) {
       // There is none, or it may not, e.g. ws: from an https: page.
       note(transport, 'impossible, ' + error.message);
@@ -805,6 +798,7 @@ function connect(target, opts, names, delay, upgrade) {
   function next() {
     var transport;
     clearTimeout(hedge);
+    late = self.transport;
     while (!transport && names.length) { transport = start(names.shift()); }
     if (transport) {
       tried.push(transport);
@@ -820,9 +814,9 @@ function connect(target, opts, names, delay, upgrade) {
           fail(transport, 'no handshake');
         }
       });
-      // Each waits longer than the one before: on a slow way they would all be on it.
+      // Each waits much longer than the one before: on a slow way, or at a server that is busy, they would all be on it.
       hedge = setTimeout(next, delay);
-      delay *= 3;
+      delay = delay * 3 + 300;
     } else if (!tried.length && !self.transport) {
       self.close('transport error', errors.join('; '));
     }
@@ -842,18 +836,23 @@ function connect(target, opts, names, delay, upgrade) {
 
   /** A transport has failed before it was proven. */
   function fail(transport, why) {
-    var newest = tried[tried.length - 1] || transport;
+    var newest = tried[tried.length - 1];
     note(transport, why);
-    if (self.transport === transport) { self.transport = undefined; }
     tried = without(tried, transport);
     silence(transport);
-    if (newest === transport) { next(); }
+    if (self.transport === transport) { self.transport = newest = null; }
+    if (!newest || newest === transport) { next(); }
   }
 
   function opened(transport, handshake) {
     var overtaken = self.transport;
     tried = without(tried, transport);
-    silenceAll();
+    // The others go on until this one is proven; they may carry only if it is not in time.
+    if (overtaken && !late) {
+      names.push(transport.name);
+      return silence(transport);
+    }
+    late = null;
     server = handshake;
     self.id = server.sid;
     mayUpgrade = upgrade && transport._pause && /websocket/.test(server.upgrades);
@@ -890,7 +889,7 @@ function connect(target, opts, names, delay, upgrade) {
   /** The server has answered: the transport works both ways. */
   function prove() {
     if (!doubted) { return; }
-    doubted = undefined;
+    doubted = null;
     clearTimeout(hedge);
     silenceAll();
     self.onworks(self.transport.name, now() - self.transport._began);
@@ -957,18 +956,18 @@ function connect(target, opts, names, delay, upgrade) {
     var old = self.transport, fresh = start('websocket');
 
     if (!fresh) { return; }
-    stopProbe = fresh.onclose = function () {
-      stopProbe = 0;
+    tried = [fresh];
+    fresh.onclose = function () {
       trace(fresh, '!', 'no upgrade');
-      silence(fresh);
+      silenceAll();
       if (state == UPGRADING) { self.close('transport error'); }
     };
     fresh.onopen = function () { give(fresh, '2probe'); };
     hear(fresh, function (packet) {
       var ms = now() - fresh._began;
-      if (packet != '3probe' || !move(UPGRADING)) { return stopProbe(); }
+      if (packet != '3probe' || !move(UPGRADING)) { return fresh.onclose(); }
       old._pause(function () {
-        stopProbe = 0;
+        tried = [];
         carry(fresh);
         watch(fresh);
         give(fresh, '5');
@@ -984,7 +983,7 @@ function connect(target, opts, names, delay, upgrade) {
 
   /** Closes a transport and hears no more of it. */
   function silence(transport) {
-    transport.onopen = transport.onmessage = transport.onclose = null;
+    transport.onopen = transport.onmessage = transport.onclose = noop;
     transport.close();
   }
 
@@ -1012,7 +1011,6 @@ function connect(target, opts, names, delay, upgrade) {
 var DEFAULTS = {
     path: '/socket.io/',
     upgrade: true,
-    fallbackDelay: 300,
     remember: true,
     timeout: 20000,
     autoConnect: true,
@@ -1072,7 +1070,6 @@ function Manager(url, options) {
   var self = emitter(this), opts, target, key, engine, timer, wanted, busy, works, shy, began,
     attempts = 0, deaths = 0;
 
-  if (url && !url.charAt) { return new Manager('', url); }
   self.opts = opts = withDefaults(options);
   target = parseTarget(url, opts);
   if (typeof opts.query == 'string') {
@@ -1088,12 +1085,14 @@ function Manager(url, options) {
   /** Opens the connection unless it is open or about to be; done(error) when that is decided. */
   self.open = self.connect = function (done) {
     var reader = packetReader();
+    done = done || noop;
     wanted = true;
     pages.off('x', hear).on('x', hear);
     if (busy) { return self; }
     wake();
     busy = true;
-    engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank), works[1] ? headStart(works[1]) : opts.fallbackDelay,
+    engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank),
+      opts.fallbackDelay || headStart(works[1] || roundTrip(target)) + attempts * 500,
       opts.upgrade && shy != 'websocket' && /websocket/.test(opts.transports));
 
     engine.onopen = function () {
@@ -1103,7 +1102,7 @@ function Manager(url, options) {
       self.sessionid = engine.id;
       self.$emit('open');
       tell(function (socket) { socket._join(); });
-      if (done) { done(); }
+      done();
     };
 
     engine.onworks = function (name, ms) {
@@ -1134,7 +1133,7 @@ function Manager(url, options) {
         self.$emit('error', error);
       }
       tell(function (socket) { socket._closed(reason, error); });
-      if (!opened && done) { done(error); }
+      if (!opened) { done(error); }
       // After sleep, or when the way was gone for a while, each client is late by itself.
       again(reason == 'ping timeout');
     };
@@ -1188,7 +1187,7 @@ function Manager(url, options) {
       self.$emit('reconnect_failed');
       tellOld('reconnect_failed');
     } else {
-      soon = soon ? 0 : backoff(attempts, opts.reconnectionDelay, opts.reconnectionDelayMax, opts.randomizationFactor, Math.random());
+      soon = soon ? 0 : backoff(attempts, opts, Math.random());
       timer = setTimeout(retry, soon);
       tellOld('reconnecting', soon, attempts + 1);
     }
@@ -1280,11 +1279,8 @@ function Socket(manager, nsp, opts) {
   self.open = self.connect = function () {
     if (!self.active) {
       self.active = true;
-      if (manager.connected) {
-        self._join();
-      } else {
-        manager.open();
-      }
+      manager.open();
+      if (manager.connected) { self._join(); }
     }
     return self;
   };
@@ -1314,11 +1310,11 @@ function Socket(manager, nsp, opts) {
     if (RESERVED.test(name)) { throw new Error('"' + name + '" is a reserved event name'); }
     messages = encodePacket(EVENT, nsp, id, args);
     messages._ack = id;
-    if (ack) { expect(messages, ack, flags); }
+    if (ack) { expect(id, messages, ack, flags); }
     if (self.connected) {
       if (!flags._volatile || manager.engine._idle()) { send(messages); }
     } else if (!flags._volatile && outgoing.push(messages) > opts.maxBuffer) {
-      fail(outgoing[0], 'buffer is full');
+      (acks[outgoing.shift()._ack] || noop)(new Error('buffer is full'));
     }
     return self;
   };
@@ -1328,27 +1324,18 @@ function Socket(manager, nsp, opts) {
   };
 
   /** Waits for an event's answer, at most for a timeout. With _node the ack is told first what went wrong, or null. */
-  function expect(messages, ack, flags) {
-    var timer = flags._timeout >= 0 && setTimeout(function () { fail(messages, 'operation has timed out'); }, flags._timeout);
+  function expect(id, messages, ack, flags) {
+    var timer = flags._timeout >= 0 && setTimeout(function () { settle(new Error('operation has timed out')); }, flags._timeout);
 
-    acks[messages._ack] = function (error, answer) {
+    function settle(error, answer) {
       clearTimeout(timer);
+      delete acks[id];
+      outgoing = without(outgoing, messages);
       if (flags._node) { answer = [error].concat(answer || []); }
       if (answer) { guarded(ack, self, answer); }
-    };
-  }
+    }
 
-  /** The end of the wait: takes the function that waited, which is to be told. */
-  function settle(id, error, answer) {
-    var ack = acks[id];
-    delete acks[id];
-    if (ack) { ack(error, answer); }
-  }
-
-  /** An event is not sent any more, or not answered. */
-  function fail(messages, why) {
-    outgoing = without(outgoing, messages);
-    settle(messages._ack, new Error(why));
+    acks[id] = settle;
   }
 
   /** socket.timeout(ms).emit(name, ..., function (error, answer) {}) */
@@ -1384,13 +1371,20 @@ function Socket(manager, nsp, opts) {
   };
 
   self._packet = function (packet) {
-    var type = packet.type, data = packet.data, error;
+    var type = packet.type, data = packet.data, id = packet.id, error;
+
+    /** Answers the server's event, once. */
+    function answer() {
+      if (id >= 0 && self.connected) { send(encodePacket(ACK, nsp, id, slice(arguments))); }
+      id = -1;
+    }
+
     if (!self.active) { return; }
     if (type == EVENT) {
-      if (packet.id >= 0) { data.push(answerer(packet.id)); }
+      if (id >= 0) { data.push(answer); }
       if (self.connected) { event(data); } else { incoming.push(data); }
     } else if (type == ACK) {
-      settle(packet.id, null, data);
+      (acks[id] || noop)(null, data);
     } else if (type == DISCONNECT) {
       leave('io server disconnect');
     } else if (type == CONNECT && data && data.sid) {
@@ -1404,14 +1398,6 @@ function Socket(manager, nsp, opts) {
       self.$emit('error', error.message);
     }
   };
-
-  /** The function that answers the server's event of that id, once. */
-  function answerer(id) {
-    return function () {
-      if (id >= 0 && self.connected) { send(encodePacket(ACK, nsp, id, slice(arguments))); }
-      id = -1;
-    };
-  }
 
   function event(args) {
     var last = args[args.length - 1];
@@ -1496,6 +1482,12 @@ function parseTarget(url, opts) {
     _path: parts[3] || '/',
     _query: parts[4].replace('?', '&')
   };
+}
+
+/** Milliseconds that the same server took to answer the request for the page, where the browser tells; a guess elsewhere. */
+function roundTrip(target) {
+  var timing = (global.performance || 0).timing;
+  return !target._cross && timing && timing.responseStart - timing.requestStart || 50;
 }
 
 /**

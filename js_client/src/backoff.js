@@ -3,9 +3,10 @@
  */
 
 /**
- * Milliseconds before attempt number `attempt` (0 is the first): min * 2^attempt, at most max, less a random share of up to
- * `factor` (0..1), so that the clients of a restarted server do not all come back in the same moment. `random` is in [0, 1).
+ * Milliseconds before attempt number `attempt` (0 is the first), by the options of Manager: reconnectionDelay * 2^attempt, at most
+ * reconnectionDelayMax, less a random share of up to randomizationFactor (0..1), so that the clients of a restarted server do not
+ * all come back in the same moment. `random` is in [0, 1).
  */
-function backoff(attempt, min, max, factor, random) {
-  return Math.min(max, min * Math.pow(2, attempt)) * (1 - factor * random);
+function backoff(attempt, opts, random) {
+  return Math.min(opts.reconnectionDelayMax, opts.reconnectionDelay * Math.pow(2, attempt)) * (1 - opts.randomizationFactor * random);
 }

@@ -24,6 +24,12 @@ function parseTarget(url, opts) {
   };
 }
 
+/** Milliseconds that the same server took to answer the request for the page, where the browser tells; a guess elsewhere. */
+function roundTrip(target) {
+  var timing = (global.performance || 0).timing;
+  return !target._cross && timing && timing.responseStart - timing.requestStart || 50;
+}
+
 /**
  * The Socket of the namespace that url's path names ("https://host/chat?token=1" -> "/chat"), connecting unless
  * opts.autoConnect is false. Namespaces of one server share a connection, except with opts.forceNew or multiplex: false.

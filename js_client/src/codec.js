@@ -21,11 +21,11 @@ function binaryToText(value) {
   return 'b' + global.btoa(text);
 }
 
-/** The ArrayBuffer in 'b' + base64; where there is none (Internet Explorer 9 and older), {base64: true, data: text}. */
+/** The ArrayBuffer in 'b' + base64; where there is none (Internet Explorer 9 and older), a String object of the base64. */
 function textToBinary(text) {
   var raw, bytes, i;
   text = text.slice(1);
-  if (!global.Uint8Array) { return { base64: true, data: text }; }
+  if (!global.Uint8Array) { return Object(text); }
   raw = global.atob(text);
   bytes = new global.Uint8Array(raw.length);
   for (i = 0; i < raw.length; i++) { bytes[i] = raw.charCodeAt(i); }
@@ -43,7 +43,7 @@ function encodePacket(type, nsp, id, data) {
       var raw = this[key];  // value has gone through toJSON already, which Node's Buffer has
       return isBinary(raw) ? { '_placeholder': true, num: messages.push(raw) - 2 } : value;
     });
-  messages[0] = (messages.length > 1 ? type + 3 + '' + (messages.length - 1) + '-' : type) +
+  messages[0] = (messages.length > 1 ? type + 3 + (messages.length - 1 + '-') : type) +
     (nsp == '/' ? '' : nsp + ',') + id + (text || '');
   return messages;
 }
@@ -67,16 +67,16 @@ function invalid() {
 /** Reads one text message; throws an Error if it is not a packet. `id` is NaN if there is none. `_need` is the number of attachments that follow. */
 function decodePacket(message) {
   // Internet Explorer 6-8 give '' for a group that took no part, others undefined.
-  var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*)(?:,|$))?(\d+)?([\s\S]*)$/.exec(message) || [],
+  var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d+)?([\s\S]*)/.exec(message) || [],
     type = match[2] ? match[2] - 3 : match[1],
     text = match[6],
     data = text ? json.parse(text) : undefined;
-  // CONNECT carries an object or nothing, EVENT and ACK an array, CONNECT_ERROR an object (or the bare text of older servers).
-  if (!/^(?:0\{?|1|[23]\[|4[{"])$/.test(type + (text || '').charAt(0)) ||
-      (type == EVENT && (!/^(?:n|st)/.test(typeof data[0]) || RESERVED.test(data[0])))) {
+  // CONNECT carries an object or nothing, EVENT an array that begins with a name, ACK an array, CONNECT_ERROR an object (or the
+  // bare text of older servers).
+  if (!/^(?:0(?:\{|$)|1$|2\[["\-\d]|3\[|4[{"])/.test(type + (text || '')) || type == EVENT && RESERVED.test(data[0])) {
     throw invalid();
   }
-  return { type: +type, nsp: match[4] || '/', id: parseInt(match[5], 10), data: data, _need: match[3] || 0 };
+  return { type: +type, nsp: match[4] || '/', id: parseInt(match[5]), data: data, _need: match[3] || 0 };
 }
 
 /** Returns a function that takes messages in order and returns a packet as soon as one is whole; it throws on any other. */

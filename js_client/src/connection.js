@@ -18,7 +18,7 @@ var OPENING = 0, OPEN = 1, UPGRADING = 2, CLOSED = 3,
 
 /** From a transport's round trip, how long to wait for it before another one is tried beside it; both in milliseconds. */
 function headStart(ms) {
-  return Math.max(100, Math.min(3 * ms, 2000));
+  return Math.max(10, Math.min(2 * ms, 2000));
 }
 
 /**
@@ -30,11 +30,13 @@ function headStart(ms) {
 function connect(target, opts, names, delay, upgrade) {
   var state = OPENING,
     buffer = [],   // packets that no transport has yet
-    doubted = [],  // those that a transport has, until it is proven; then undefined
+    doubted = [],  // those that a transport has, until it is proven; then null
     tried = [],    // transports that may still bring the handshake
     errors = [],   // the others, each 'name: why it failed'
     server,        // its handshake
-    hedge, heart, reading, stopProbe, mayUpgrade,
+    hedge, heart, reading, mayUpgrade,
+    late,          // whether the one that carries should have been proven by now
+   
     self = emitter({
       /** Sends a message: a string, an ArrayBuffer, a typed array or a Blob. */
       send: function (message) {
@@ -48,7 +50,6 @@ function connect(target, opts, names, delay, upgrade) {
 
       /** Ends the session; what was sent still goes out. */
       close: function (reason, detail) {
-        if (stopProbe) { stopProbe(); }
         if (!move(CLOSED)) { return; }
         clearTimeout(hedge);
         clearTimeout(heart);
@@ -96,11 +97,7 @@ function connect(target, opts, names, delay, upgrade) {
     var route = newRoute(name), transport = { name: name };
     trace(transport, '=', route._url());
     try {
-      transport = TRANSPORTS[name](route);
-      transport.name = name;
-      transport._route = route;
-      transport._began = now();
-      return transport;
+      return extend(TRANSPORTS[name](route), { name: name, _route: route, _began: now() });
     } catch (error) {
       // There is none, or it may not, e.g. ws: from an https: page.
       note(transport, 'impossible, ' + error.message);
@@ -129,6 +126,7 @@ function connect(target, opts, names, delay, upgrade) {
   function next() {
     var transport;
     clearTimeout(hedge);
+    late = self.transport;
     while (!transport && names.length) { transport = start(names.shift()); }
     if (transport) {
       tried.push(transport);
@@ -144,9 +142,9 @@ function connect(target, opts, names, delay, upgrade) {
           fail(transport, 'no handshake');
         }
       });
-      // Each waits longer than the one before: on a slow way they would all be on it.
+      // Each waits much longer than the one before: on a slow way, or at a server that is busy, they would all be on it.
       hedge = setTimeout(next, delay);
-      delay *= 3;
+      delay = delay * 3 + 300;
     } else if (!tried.length && !self.transport) {
       self.close('transport error', errors.join('; '));
     }
@@ -166,18 +164,23 @@ function connect(target, opts, names, delay, upgrade) {
 
   /** A transport has failed before it was proven. */
   function fail(transport, why) {
-    var newest = tried[tried.length - 1] || transport;
+    var newest = tried[tried.length - 1];
     note(transport, why);
-    if (self.transport === transport) { self.transport = undefined; }
     tried = without(tried, transport);
     silence(transport);
-    if (newest === transport) { next(); }
+    if (self.transport === transport) { self.transport = newest = null; }
+    if (!newest || newest === transport) { next(); }
   }
 
   function opened(transport, handshake) {
     var overtaken = self.transport;
     tried = without(tried, transport);
-    silenceAll();
+    // The others go on until this one is proven; they may carry only if it is not in time.
+    if (overtaken && !late) {
+      names.push(transport.name);
+      return silence(transport);
+    }
+    late = null;
     server = handshake;
     self.id = server.sid;
     mayUpgrade = upgrade && transport._pause && /websocket/.test(server.upgrades);
@@ -214,7 +217,7 @@ function connect(target, opts, names, delay, upgrade) {
   /** The server has answered: the transport works both ways. */
   function prove() {
     if (!doubted) { return; }
-    doubted = undefined;
+    doubted = null;
     clearTimeout(hedge);
     silenceAll();
     self.onworks(self.transport.name, now() - self.transport._began);
@@ -281,18 +284,18 @@ function connect(target, opts, names, delay, upgrade) {
     var old = self.transport, fresh = start('websocket');
 
     if (!fresh) { return; }
-    stopProbe = fresh.onclose = function () {
-      stopProbe = 0;
+    tried = [fresh];
+    fresh.onclose = function () {
       trace(fresh, '!', 'no upgrade');
-      silence(fresh);
+      silenceAll();
       if (state == UPGRADING) { self.close('transport error'); }
     };
     fresh.onopen = function () { give(fresh, '2probe'); };
     hear(fresh, function (packet) {
       var ms = now() - fresh._began;
-      if (packet != '3probe' || !move(UPGRADING)) { return stopProbe(); }
+      if (packet != '3probe' || !move(UPGRADING)) { return fresh.onclose(); }
       old._pause(function () {
-        stopProbe = 0;
+        tried = [];
         carry(fresh);
         watch(fresh);
         give(fresh, '5');
@@ -308,7 +311,7 @@ function connect(target, opts, names, delay, upgrade) {
 
   /** Closes a transport and hears no more of it. */
   function silence(transport) {
-    transport.onopen = transport.onmessage = transport.onclose = null;
+    transport.onopen = transport.onmessage = transport.onclose = noop;
     transport.close();
   }
 

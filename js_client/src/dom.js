@@ -64,13 +64,13 @@ function addHidden(page, html, ready) {
  * done('', answer) once it is there, "ok" if it cannot be read. Engine.IO's JSONP transport sends this way.
  * A form would turn a newline into CR LF, so it takes backslash n for one, and our backslash n (JSON has no newline) goes with two.
  */
-function postForm(url, text, done) {
+function postForm(route, text, done) {
   var name = 'anywire' + count++, form, frame,
     part = addHidden(doc, '<form method=POST accept-charset=utf-8 target=' + name + '><textarea name=d></textarea></form><iframe name=' +
       name + '></iframe>', function (part) {
       form = part.firstChild;
       frame = part.lastChild;
-      form.action = url;
+      form.action = route._url();
       form.firstChild.value = text.replace(/\\n/g, '\\\\n');
     });
 
@@ -83,7 +83,6 @@ function postForm(url, text, done) {
     } catch (ignore) { /* another origin: its answer cannot be read, and the poll will tell */ }
     discard(part);
     done('', answer);
-    done = noop;
   });
   form.submit();
 }

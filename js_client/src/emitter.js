@@ -25,7 +25,7 @@ function extend(target, source) {
 
 /** A real array of an arguments object or array, from that index on. */
 function slice(list, from) {
-  return [].slice.call(list || [], from);
+  return [].slice.call(list, from);
 }
 
 /** The list without item, or without what `once` made of item; empty if there is no item. */
@@ -48,7 +48,8 @@ function guarded(fn, self, args) {
 
 /** Makes self an emitter. The names of component-emitter and of 0.9's EventEmitter mean the same. */
 function emitter(self) {
-  var all = {};  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless)
+  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless); a list is replaced, never changed
+  var all = {};
 
   self.on = self.addListener = function (name, listener) {
     all['$' + name] = self.listeners(name).concat(listener);
@@ -75,7 +76,7 @@ function emitter(self) {
   };
 
   self.listeners = function (name) {
-    return slice(all['$' + name]);
+    return all['$' + name] || [];
   };
 
   /** Calls the listeners that are there now, in order. 0.9's name; `emit` of a Socket sends to the server. */

@@ -5,7 +5,6 @@
 var DEFAULTS = {
     path: '/socket.io/',
     upgrade: true,
-    fallbackDelay: 300,
     remember: true,
     timeout: 20000,
     autoConnect: true,
@@ -65,7 +64,6 @@ function Manager(url, options) {
   var self = emitter(this), opts, target, key, engine, timer, wanted, busy, works, shy, began,
     attempts = 0, deaths = 0;
 
-  if (url && !url.charAt) { return new Manager('', url); }
   self.opts = opts = withDefaults(options);
   target = parseTarget(url, opts);
   if (typeof opts.query == 'string') {
@@ -81,12 +79,14 @@ function Manager(url, options) {
   /** Opens the connection unless it is open or about to be; done(error) when that is decided. */
   self.open = self.connect = function (done) {
     var reader = packetReader();
+    done = done || noop;
     wanted = true;
     pages.off('x', hear).on('x', hear);
     if (busy) { return self; }
     wake();
     busy = true;
-    engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank), works[1] ? headStart(works[1]) : opts.fallbackDelay,
+    engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank),
+      opts.fallbackDelay || headStart(works[1] || roundTrip(target)) + attempts * 500,
       opts.upgrade && shy != 'websocket' && /websocket/.test(opts.transports));
 
     engine.onopen = function () {
@@ -96,7 +96,7 @@ function Manager(url, options) {
       self.sessionid = engine.id;
       self.$emit('open');
       tell(function (socket) { socket._join(); });
-      if (done) { done(); }
+      done();
     };
 
     engine.onworks = function (name, ms) {
@@ -127,7 +127,7 @@ function Manager(url, options) {
         self.$emit('error', error);
       }
       tell(function (socket) { socket._closed(reason, error); });
-      if (!opened && done) { done(error); }
+      if (!opened) { done(error); }
       // After sleep, or when the way was gone for a while, each client is late by itself.
       again(reason == 'ping timeout');
     };
@@ -181,7 +181,7 @@ function Manager(url, options) {
       self.$emit('reconnect_failed');
       tellOld('reconnect_failed');
     } else {
-      soon = soon ? 0 : backoff(attempts, opts.reconnectionDelay, opts.reconnectionDelayMax, opts.randomizationFactor, Math.random());
+      soon = soon ? 0 : backoff(attempts, opts, Math.random());
       timer = setTimeout(retry, soon);
       tellOld('reconnecting', soon, attempts + 1);
     }

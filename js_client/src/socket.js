@@ -38,11 +38,8 @@ function Socket(manager, nsp, opts) {
   self.open = self.connect = function () {
     if (!self.active) {
       self.active = true;
-      if (manager.connected) {
-        self._join();
-      } else {
-        manager.open();
-      }
+      manager.open();
+      if (manager.connected) { self._join(); }
     }
     return self;
   };
@@ -72,11 +69,11 @@ function Socket(manager, nsp, opts) {
     if (RESERVED.test(name)) { throw new Error('"' + name + '" is a reserved event name'); }
     messages = encodePacket(EVENT, nsp, id, args);
     messages._ack = id;
-    if (ack) { expect(messages, ack, flags); }
+    if (ack) { expect(id, messages, ack, flags); }
     if (self.connected) {
       if (!flags._volatile || manager.engine._idle()) { send(messages); }
     } else if (!flags._volatile && outgoing.push(messages) > opts.maxBuffer) {
-      fail(outgoing[0], 'buffer is full');
+      (acks[outgoing.shift()._ack] || noop)(new Error('buffer is full'));
     }
     return self;
   };
@@ -86,27 +83,18 @@ function Socket(manager, nsp, opts) {
   };
 
   /** Waits for an event's answer, at most for a timeout. With _node the ack is told first what went wrong, or null. */
-  function expect(messages, ack, flags) {
-    var timer = flags._timeout >= 0 && setTimeout(function () { fail(messages, 'operation has timed out'); }, flags._timeout);
+  function expect(id, messages, ack, flags) {
+    var timer = flags._timeout >= 0 && setTimeout(function () { settle(new Error('operation has timed out')); }, flags._timeout);
 
-    acks[messages._ack] = function (error, answer) {
+    function settle(error, answer) {
       clearTimeout(timer);
+      delete acks[id];
+      outgoing = without(outgoing, messages);
       if (flags._node) { answer = [error].concat(answer || []); }
       if (answer) { guarded(ack, self, answer); }
-    };
-  }
+    }
 
-  /** The end of the wait: takes the function that waited, which is to be told. */
-  function settle(id, error, answer) {
-    var ack = acks[id];
-    delete acks[id];
-    if (ack) { ack(error, answer); }
-  }
-
-  /** An event is not sent any more, or not answered. */
-  function fail(messages, why) {
-    outgoing = without(outgoing, messages);
-    settle(messages._ack, new Error(why));
+    acks[id] = settle;
   }
 
   /** socket.timeout(ms).emit(name, ..., function (error, answer) {}) */
@@ -142,13 +130,20 @@ function Socket(manager, nsp, opts) {
   };
 
   self._packet = function (packet) {
-    var type = packet.type, data = packet.data, error;
+    var type = packet.type, data = packet.data, id = packet.id, error;
+
+    /** Answers the server's event, once. */
+    function answer() {
+      if (id >= 0 && self.connected) { send(encodePacket(ACK, nsp, id, slice(arguments))); }
+      id = -1;
+    }
+
     if (!self.active) { return; }
     if (type == EVENT) {
-      if (packet.id >= 0) { data.push(answerer(packet.id)); }
+      if (id >= 0) { data.push(answer); }
       if (self.connected) { event(data); } else { incoming.push(data); }
     } else if (type == ACK) {
-      settle(packet.id, null, data);
+      (acks[id] || noop)(null, data);
     } else if (type == DISCONNECT) {
       leave('io server disconnect');
     } else if (type == CONNECT && data && data.sid) {
@@ -162,14 +157,6 @@ function Socket(manager, nsp, opts) {
       self.$emit('error', error.message);
     }
   };
-
-  /** The function that answers the server's event of that id, once. */
-  function answerer(id) {
-    return function () {
-      if (id >= 0 && self.connected) { send(encodePacket(ACK, nsp, id, slice(arguments))); }
-      id = -1;
-    };
-  }
 
   function event(args) {
     var last = args[args.length - 1];

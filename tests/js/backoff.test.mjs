@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { inside, load } from './load.mjs';
 
-const { backoff } = load();
+const page = load();
+const backoff = (attempt, reconnectionDelay, reconnectionDelayMax, randomizationFactor, random) =>
+  page.backoff(attempt, { reconnectionDelay, reconnectionDelayMax, randomizationFactor }, random);
 
 test('the wait doubles up to its limit', inside, () => {
   assert.deepEqual([0, 1, 2, 3, 4, 50].map((attempt) => backoff(attempt, 1000, 5000, 0.5, 0)), [1000, 2000, 4000, 5000, 5000, 5000]);

@@ -71,8 +71,8 @@ test('all bytes there are survive base64 both ways', inside, () => {
 
 test('a browser without typed arrays is given the base64 as it came', inside, () => {
   const old = load({}, ['Uint8Array', 'ArrayBuffer']);
-  const { base64, data } = old.textToBinary('bAQI=');
-  assert.deepEqual([base64, data], [true, 'AQI=']);
+  const value = old.textToBinary('bAQI=');
+  assert.deepEqual([typeof value, `${value}`], ['object', 'AQI=']);
 });
 
 for (const text of ['', '7', 'x', '2', '2{}', '2[]', '2[null]', '2[{"toString":1}]', '2["connect"]', '2["disconnecting"]', '2["newListener"]', '3{}', '3', '0[]', '0"x"',

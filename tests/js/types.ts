@@ -18,7 +18,7 @@ socket.once('x', () => {}).off('x').onAny((event, ...args) => [event, args]).vol
 socket.emitWithAck('x').then((answer) => answer);
 socket.io.on('reconnect', (attempt) => attempt.toFixed());
 socket.io.engine.on('upgrade', (transport) => transport.name === 'websocket');
-const manager = new Manager({ reconnection: false, debug: console.log });
+const manager = new Manager('', { reconnection: false, debug: console.log });
 manager.open((error) => error?.message).socket('/a', { auth: { b: 1 } }).connect().disconnect();
 
 // @ts-expect-error there is no such reason

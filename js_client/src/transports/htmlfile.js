@@ -5,6 +5,7 @@
  */
 
 function htmlfile(route) {
+  newXhr();  // it throws where there is none, before a packet depends on it
   if (route._cross) { throw new Error('other origin'); }
   return httpTransport(route, function (done, transport) {
     var frame, page, heard, clear = nodeGet(route, 'i', 'anywire_htmlfile', function (packet) {
@@ -36,5 +37,5 @@ function htmlfile(route) {
         global.CollectGarbage();
       }
     };
-  }, postByXhr(route));
+  }, request);
 }

@@ -5,11 +5,13 @@
 /**
  * A transport out of two functions:
  *   get(done, transport)  starts a GET; done(error, payload) when it ended; returns a function that clears it away, ended or not
- *   post(text, done)      sends a payload; done(error, answer) when the server has it
+ *   post(route, text, done)  sends a payload; done(error, answer) when the server has it
  * An error is a text, none is ''.
  */
 function httpTransport(route, get, post) {
   var queue = [], posting, abort, ended = noop, paused, over, self = {
+    onopen: noop,
+
     send: function (packet) {
       queue.push(typeof packet == 'string' ? packet : binaryToText(packet));
       write();
@@ -40,7 +42,7 @@ function httpTransport(route, get, post) {
     },
 
     _hear: function (packet) {
-      if (self.onmessage) { self.onmessage({ data: packet }); }
+      self.onmessage({ data: packet });
     }
   };
 
@@ -64,15 +66,13 @@ function httpTransport(route, get, post) {
   }
 
   function write() {
-    var text;
     if (posting || !queue.length) { return; }
-    text = batch();
     posting = true;
-    post(text, function (error, answer) {
+    post(route, batch(), function (error, answer) {
       posting = false;
       // Every server says "ok"; a page instead of it is from somebody in between.
       if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
-      if (self.onopen) { self.onopen(); }
+      self.onopen();
       write();
       settle();
     });
@@ -101,11 +101,11 @@ function httpTransport(route, get, post) {
   }
 
   function lost(reason) {
-    var tell = !over && self.onclose;
+    var tell = over ? noop : self.onclose;
     queue = [];
     over = true;
     stop();
-    if (tell) { tell({ reason: reason }); }
+    tell({ reason: reason });
   }
 
   /** Clears the GET away; what it may still say is not heard. */

@@ -20,5 +20,5 @@ function jsonp(route) {
       doc.getElementsByTagName('head')[0].appendChild(script);
       return script;
     });
-  }, function (text, done) { postForm(route._url(), text, done); });
+  }, postForm);
 }
