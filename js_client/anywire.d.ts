@@ -187,7 +187,6 @@ declare namespace io {
     socket(nsp: string, options?: SocketOptions): Socket;
 
     // Of Socket.IO 0.9.
-    readonly options: ManagerOptions;
     readonly transport: { readonly name: TransportName };
     readonly sessionid: string;
   }

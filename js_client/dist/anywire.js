@@ -444,7 +444,10 @@ function httpTransport(route, get, post) {
       write();
     },
 
-    /** Sends what waits and Engine.IO's close packet, then ends the GET: ended first, the server would take the session for lost. */
+    /**
+     * Sends what waits and Engine.IO's close packet, then ends the GET: ended first, the server would take the session for lost.
+     * Without a session it ends the GET at once: a browser has few connections to a server, and others need them.
+     */
     close: function () {
       if (over) { return; }
       over = true;
@@ -457,8 +460,10 @@ function httpTransport(route, get, post) {
         } else {
           self.send('1');
         }
+        settle();
+      } else {
+        stop();
       }
-      settle();
     },
 
     _idle: function () { return !posting; },
@@ -496,7 +501,7 @@ function httpTransport(route, get, post) {
     if (posting || !queue.length) { return; }
     posting = true;
     post(route, batch(), function (error, answer) {
-      posting = false;
+      posting = 0;
       // Every server says "ok"; a page instead of it is from somebody in between.
       if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
       self.onopen();
@@ -706,7 +711,8 @@ function connect(target, opts, names, delay, upgrade) {
     errors = [],   // the others, each 'name: why it failed'
     server,        // its handshake
     hedge, heart, reading, mayUpgrade,
-    late,          // whether the one that carries should have been proven by now
+    late,          // the one that carries, if it should have been proven by now
+    spare,         // lets another carry, which has brought its handshake meanwhile
    
     self = emitter({
       /** Sends a message: a string, an ArrayBuffer, a typed array or a Blob. */
@@ -795,9 +801,11 @@ function connect(target, opts, names, delay, upgrade) {
 
   /** Tries the next transport, beside those that are still being tried. */
   function next() {
-    var transport;
+    var transport, take = spare;
     clearTimeout(hedge);
     late = self.transport;
+    spare = 0;
+    if (take) { return take(); }
     while (!transport && names.length) { transport = start(names.shift()); }
     if (transport) {
       tried.push(transport);
@@ -815,7 +823,7 @@ function connect(target, opts, names, delay, upgrade) {
       });
       // Each waits much longer than the one before: on a slow way, or at a server that is busy, they would all be on it.
       hedge = setTimeout(next, delay);
-      delay = delay * 3 + 300;
+      delay += 300;
     } else if (!tried.length && !self.transport) {
       self.close('transport error', errors.join('; '));
     }
@@ -845,13 +853,13 @@ function connect(target, opts, names, delay, upgrade) {
 
   function opened(transport, handshake) {
     var overtaken = self.transport;
-    tried = without(tried, transport);
-    // The others go on until this one is proven; they may carry only if it is not in time.
+    // The others go on until this one is proven; one may carry only if it is not in time.
     if (overtaken && !late) {
-      names.push(transport.name);
-      return silence(transport);
+      spare = function () { opened(transport, handshake); };
+      return;
     }
-    late = null;
+    tried = without(tried, transport);
+    late = spare = 0;
     server = handshake;
     self.id = server.sid;
     mayUpgrade = upgrade && transport._pause && /websocket/.test(server.upgrades);
@@ -861,6 +869,7 @@ function connect(target, opts, names, delay, upgrade) {
     carry(transport);
     if (overtaken) {
       note(overtaken, 'no answer');
+      overtaken._route._params.sid = undefined;  // a goodbye would wait for what is not answered
       silence(overtaken);
     }
     clearTimeout(hedge);
@@ -1077,7 +1086,6 @@ function Manager(url, options) {
   }
   key = ('anywire' + target._origin + opts.path).replace(/\W+/g, '_');
   works = opts.remember && recall(key) || [];  // [name, milliseconds] of the transport that worked the last time
-  self.options = opts;
   self.nsps = {};
   self.connected = false;
 
@@ -1389,7 +1397,7 @@ function Socket(manager, nsp, opts) {
     } else if (type == CONNECT && data && data.sid) {
       joined(data);
     } else {
-      data = data || 'a Socket.IO 2 server';
+      data = data || 'Socket.IO 2';
       error = new Error(data.message || data);
       error.data = data.data;
       leave();

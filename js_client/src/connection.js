@@ -35,7 +35,8 @@ function connect(target, opts, names, delay, upgrade) {
     errors = [],   // the others, each 'name: why it failed'
     server,        // its handshake
     hedge, heart, reading, mayUpgrade,
-    late,          // whether the one that carries should have been proven by now
+    late,          // the one that carries, if it should have been proven by now
+    spare,         // lets another carry, which has brought its handshake meanwhile
    
     self = emitter({
       /** Sends a message: a string, an ArrayBuffer, a typed array or a Blob. */
@@ -124,9 +125,11 @@ function connect(target, opts, names, delay, upgrade) {
 
   /** Tries the next transport, beside those that are still being tried. */
   function next() {
-    var transport;
+    var transport, take = spare;
     clearTimeout(hedge);
     late = self.transport;
+    spare = 0;
+    if (take) { return take(); }
     while (!transport && names.length) { transport = start(names.shift()); }
     if (transport) {
       tried.push(transport);
@@ -144,7 +147,7 @@ function connect(target, opts, names, delay, upgrade) {
       });
       // Each waits much longer than the one before: on a slow way, or at a server that is busy, they would all be on it.
       hedge = setTimeout(next, delay);
-      delay = delay * 3 + 300;
+      delay += 300;
     } else if (!tried.length && !self.transport) {
       self.close('transport error', errors.join('; '));
     }
@@ -174,13 +177,13 @@ function connect(target, opts, names, delay, upgrade) {
 
   function opened(transport, handshake) {
     var overtaken = self.transport;
-    tried = without(tried, transport);
-    // The others go on until this one is proven; they may carry only if it is not in time.
+    // The others go on until this one is proven; one may carry only if it is not in time.
     if (overtaken && !late) {
-      names.push(transport.name);
-      return silence(transport);
+      spare = function () { opened(transport, handshake); };
+      return;
     }
-    late = null;
+    tried = without(tried, transport);
+    late = spare = 0;
     server = handshake;
     self.id = server.sid;
     mayUpgrade = upgrade && transport._pause && /websocket/.test(server.upgrades);
@@ -190,6 +193,7 @@ function connect(target, opts, names, delay, upgrade) {
     carry(transport);
     if (overtaken) {
       note(overtaken, 'no answer');
+      overtaken._route._params.sid = undefined;  // a goodbye would wait for what is not answered
       silence(overtaken);
     }
     clearTimeout(hedge);

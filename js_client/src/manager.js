@@ -72,7 +72,6 @@ function Manager(url, options) {
   }
   key = ('anywire' + target._origin + opts.path).replace(/\W+/g, '_');
   works = opts.remember && recall(key) || [];  // [name, milliseconds] of the transport that worked the last time
-  self.options = opts;
   self.nsps = {};
   self.connected = false;
 

@@ -149,7 +149,7 @@ function Socket(manager, nsp, opts) {
     } else if (type == CONNECT && data && data.sid) {
       joined(data);
     } else {
-      data = data || 'a Socket.IO 2 server';
+      data = data || 'Socket.IO 2';
       error = new Error(data.message || data);
       error.data = data.data;
       leave();

@@ -94,7 +94,7 @@ test('where nothing answers, the third and fourth come slowly: a busy server is 
     world.run(10);
     while (when.length < world.started.length) when.push(ms);
   }
-  assert.deepEqual(when, [0, 0, 330, 1620]);
+  assert.deepEqual(when, [0, 0, 310, 920]);
 });
 
 test('a slow WebSocket that answers after polling was started, but before it, wins', () => {
@@ -138,6 +138,18 @@ test('a transport that is still on its way when another brings the handshake is 
   assert.deepEqual(world.events, [['connect']]);
   assert.equal(socket.io.engine.transport.name, 'websocket');
   assert.equal(world.sockets.length, 1);
+});
+
+test('a handshake that comes while another carries is kept, and used if that one is not proven in time; the deaf one frees its connection', () => {
+  const world = new World({ rtt: 40, modes: { polling: 'deaf' } });
+  world.accept = function (socket) { this.later(() => World.prototype.accept.call(this, socket), 95); };
+  const socket = world.io('http://host/', { fallbackDelay: 50 });
+  world.run(1000);
+  assert.deepEqual(world.started, ['websocket', 'polling']);
+  assert.deepEqual(world.events, [['connect']]);
+  assert.equal(socket.io.engine.transport.name, 'websocket');
+  assert.equal(world.sockets.length, 1);
+  assert.deepEqual(world.requests.filter(({ method, over }) => method === 'GET' && !over), []);
 });
 
 test('who is slower by a little does not take the session over', () => {

@@ -148,7 +148,7 @@ test('a refusal is told with its data, as 0.9 heard it too, and is not tried aga
 });
 
 test('a bare text as refusal, and a server of Socket.IO 2, are errors with a message', () => {
-  for (const [packet, message] of [['44"no"', 'no'], ['40', 'a Socket.IO 2 server']]) {
+  for (const [packet, message] of [['44"no"', 'no'], ['40', 'Socket.IO 2']]) {
     const world = new World({ joins: false });
     world.io();
     world.run(100);

@@ -17,7 +17,10 @@ function httpTransport(route, get, post) {
       write();
     },
 
-    /** Sends what waits and Engine.IO's close packet, then ends the GET: ended first, the server would take the session for lost. */
+    /**
+     * Sends what waits and Engine.IO's close packet, then ends the GET: ended first, the server would take the session for lost.
+     * Without a session it ends the GET at once: a browser has few connections to a server, and others need them.
+     */
     close: function () {
       if (over) { return; }
       over = true;
@@ -30,8 +33,10 @@ function httpTransport(route, get, post) {
         } else {
           self.send('1');
         }
+        settle();
+      } else {
+        stop();
       }
-      settle();
     },
 
     _idle: function () { return !posting; },
@@ -69,7 +74,7 @@ function httpTransport(route, get, post) {
     if (posting || !queue.length) { return; }
     posting = true;
     post(route, batch(), function (error, answer) {
-      posting = false;
+      posting = 0;
       // Every server says "ok"; a page instead of it is from somebody in between.
       if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
       self.onopen();
