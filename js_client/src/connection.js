@@ -147,7 +147,7 @@ function connect(target, opts, names, delay, upgrade) {
       });
       // Each waits much longer than the one before: on a slow way, or at a server that is busy, they would all be on it.
       hedge = setTimeout(next, delay);
-      delay += 300;
+      delay += 900;
     } else if (!tried.length && !self.transport) {
       self.close('transport error', errors.join('; '));
     }
