@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import re
 import signal
@@ -113,6 +114,18 @@ def test_every_link_to_a_heading_finds_it(page: Path) -> None:
 def test_every_page_is_linked_from_the_readme() -> None:
     linked = re.findall(r"\]\((docs/[^)#]+\.md)", (ROOT / "README.md").read_text())
     assert set(linked) == {str(page.relative_to(ROOT)) for page in PAGES} - {"README.md"}
+
+
+def test_the_table_of_networks_is_what_its_benchmark_prints() -> None:
+    spec = importlib.util.spec_from_file_location("networks", ROOT / "benchmarks/networks.py")
+    assert spec is not None and spec.loader is not None
+    networks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(networks)
+    text = (ROOT / "docs/clients-and-networks.md").read_text().partition("### How soon")[2]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    assert rows[0][1:] == networks.COLUMNS
+    assert [row[0] for row in rows[2:]] == list(networks.FAULTS)
+    assert all(re.fullmatch(r"never|\d+\.\d\d|", cell) for row in rows[2:] for cell in row[1:])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
