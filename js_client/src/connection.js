@@ -18,7 +18,7 @@ var OPENING = 0, OPEN = 1, UPGRADING = 2, CLOSED = 3,
 
 /** From a transport's round trip, how long to wait for it before another one is tried beside it; both in milliseconds. */
 function headStart(ms) {
-  return Math.max(10, Math.min(2 * ms, 2000));
+  return Math.max(100, Math.min(2 * ms, 2000));
 }
 
 /**
