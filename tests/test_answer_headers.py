@@ -145,7 +145,8 @@ def test_a_client_that_leaves_while_it_is_thought_about_harms_nobody(
             await decide.wait()
             return verdict
 
-        async with serving(authorization=authorize) as sio:
+        # A session whose client left before it had heard of it ends with this.
+        async with serving(authorization=authorize, connect_timeout=1.0) as sio:
             for told_late in (False, True):
                 asked.clear()
                 decide.clear()

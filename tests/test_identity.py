@@ -323,7 +323,7 @@ def test_a_polling_session_without_a_connect_is_closed(run: Callable[..., Any]) 
 def test_a_client_that_was_only_refused_is_closed_too_and_one_that_is_being_asked_or_is_in_is_not(run: Callable[..., Any]) -> None:
     async def main() -> None:
         answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        async with serving(connect_timeout=0.1) as sio:
+        async with serving(connect_timeout=1.0) as sio:
 
             @sio.on("connect", namespace="/slow")
             async def connect(sid: str, environ: dict[str, Any]) -> bool:
@@ -338,10 +338,10 @@ def test_a_client_that_was_only_refused_is_closed_too_and_one_that_is_being_aske
                     await refused_.send("40/nowhere,")
                     assert await refused_.receive() == '44/nowhere,{"message":"Invalid namespace"}'
                 assert (await refused_.listening.frame())[0] == 0x88
-                await asyncio.sleep(0.25)
+                await asyncio.sleep(1.2)
                 answer.set_result(True)
                 assert (await asked.receive()).startswith('40/slow,{"sid":')
-                await asyncio.sleep(0.25)
+                await asyncio.sleep(1.2)
                 await inside.send('42["echo"]')
                 assert await inside.receive() == '42["echoed"]'
                 await asked.send('42/slow,0["nobody listens"]')
