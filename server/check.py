@@ -96,8 +96,7 @@ class CheckPage:
             return None
         if len(self._notes) > MAX_CHECKS:
             self._notes.popitem(last=False)
-        upgrade = exchange.headers.get("Upgrade", "").lower() == "websocket"
-        notes.append({"transport": transport, "method": exchange.method, "upgrade": upgrade, "refusal": ""})
+        notes.append({"transport": transport, "method": exchange.method, "upgrade": exchange.wants_upgrade, "refusal": ""})
         return notes[-1]
 
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote
 
 from ..transports.base import Exchange
 
-__all__ = ["Handshake"]
+__all__ = ["Handshake", "network_of"]
 
 
 #: An escaped octet or character inside a quoted value, as Python's http.cookies and Tornado write them.
@@ -22,14 +22,18 @@ def _unquoted(value: str) -> str:
     return _ESCAPE.sub(lambda found: chr(int(found[1], 8)) if found[1] else found[2], value[1:-1])
 
 
-def _network(address: str) -> object:
+def network_of(address: str, v4_bits: int = 32) -> str:
+    """What one place, or one customer of a provider, has for its own: an IPv4 network of ``v4_bits``, an IPv6 network of 64 bits.
+
+    What is no address, such as a Unix socket's name, stands for itself.
+    """
     try:
-        found = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    if found.version == 6 and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    return found.version, int(found) >> (8 if found.version == 4 else 64)
+    if parsed.version == 6 and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
+    return str(ipaddress.ip_network((parsed, v4_bits if parsed.version == 4 else 64), strict=False))
 
 
 class Handshake:
@@ -55,7 +59,7 @@ class Handshake:
 
     def same_network(self, peer: tuple[str, int]) -> bool:
         """Whether ``peer`` is in the network that this request came from: IPv4 /24, IPv6 /64, what one place has for its own."""
-        return peer[0] == self.peer[0] or _network(peer[0]) == _network(self.peer[0])
+        return peer[0] == self.peer[0] or network_of(peer[0], 24) == network_of(self.peer[0], 24)
 
     @property
     def headers(self) -> dict[str, str]:

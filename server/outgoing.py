@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -50,24 +51,20 @@ class Outgoing:
 
     def messages(self, protocol: Protocol, binary: bool) -> tuple[str | bytes, ...]:
         """The packet as messages of ``protocol`` (one, and one per attachment). Raises ``errors.PayloadError``."""
-        if self._cache is None:
-            self._cache = {}
-        key = (protocol, binary)
-        found: tuple[str | bytes, ...] | None = self._cache.get(key)
-        if found is None:
-            found = self._cache[key] = protocol.encode(self.packet, binary)
-        return found
+        return self._once((protocol, binary), protocol.encode, binary)
 
     def units(self, protocol: Protocol, binary: bool) -> tuple[str | bytes, ...]:
         """The packet as parts of an HTTP body, for ``protocol.payload``. Raises ``errors.PayloadError``."""
         if not protocol.own_units:
             return self.messages(protocol, binary)
+        return self._once((protocol, binary, "units"), protocol.units, binary)
+
+    def _once(self, key: Any, encode: Callable[[Packet, bool], tuple[str | bytes, ...]], binary: bool) -> tuple[str | bytes, ...]:
         if self._cache is None:
             self._cache = {}
-        key = (protocol, binary, "units")
         found: tuple[str | bytes, ...] | None = self._cache.get(key)
         if found is None:
-            found = self._cache[key] = protocol.units(self.packet, binary)
+            found = self._cache[key] = encode(self.packet, binary)
         return found
 
     def framed(self, encoding: Encoding) -> bytes:

@@ -14,7 +14,7 @@ from .check import CheckPage
 from .config import Config
 from .errors import CloseReason, ConnectionRefusedError, HandshakeCode, HandshakeRefused, TooMany
 from .events import Open
-from .handshake import Handshake
+from .handshake import Handshake, network_of
 from .hub import Hub
 from .origins import OriginPolicy
 from .protocols.base import Located, Protocol
@@ -22,7 +22,7 @@ from .protocols.registry import locate
 from .session import Session, SessionEnv, SessionState
 from .static import StaticFiles
 from .tasks import Runner
-from .throttle import Throttle, address_key
+from .throttle import Throttle
 
 __all__ = ["RequestRouter"]
 
@@ -127,7 +127,7 @@ class RequestRouter:
         cookies = self._origins.admit(exchange, environ, script, _credentialed(protocol, located))
         if located.transport and located.transport not in self._config.transports:
             raise HandshakeRefused(HandshakeCode.UNKNOWN_TRANSPORT)
-        if located.transport not in ("", "websocket") and _wants_websocket(exchange):
+        if located.transport not in ("", "websocket") and exchange.wants_upgrade:
             raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
         if located.transport == "htmlfile" and exchange.method == "GET":
             self._origins.frame(exchange, environ)
@@ -145,7 +145,7 @@ class RequestRouter:
             raise Refused("server shutting down", status=503, headers=[("Retry-After", "1")])
         self._check_rate(exchange)
         limit = self._config.max_sessions_per_address
-        if limit and self._crowd[address_key(exchange.peer[0])] >= limit:
+        if limit and self._crowd[network_of(exchange.peer[0])] >= limit:
             raise TooMany("Too many sessions")
         authorize = self._config.authorization
         try:
@@ -159,18 +159,18 @@ class RequestRouter:
             self._admit(exchange, protocol, located, handshake)
 
     def _check_rate(self, exchange: Exchange) -> None:
-        if self._rate is not None and not self._rate.take(address_key(exchange.peer[0]), self._env().wheel.now()):
+        if self._rate is not None and not self._rate.take(network_of(exchange.peer[0]), self._env().wheel.now()):
             raise TooMany("Too many requests")
 
     def _enter(self, session: Session) -> None:
         self._hub.sessions[session.id] = session
         if self._config.max_sessions_per_address:
-            self._crowd[address_key(session.handshake.peer[0])] += 1
+            self._crowd[network_of(session.handshake.peer[0])] += 1
 
     def left(self, session: Session) -> None:
         """A session that was made here has ended."""
         if self._config.max_sessions_per_address:
-            key = address_key(session.handshake.peer[0])
+            key = network_of(session.handshake.peer[0])
             self._crowd[key] -= 1
             if not self._crowd[key]:
                 del self._crowd[key]
@@ -376,14 +376,10 @@ def _failed(error: BaseException) -> Refused:
     return Refused("internal error", status=500)
 
 
-def _wants_websocket(exchange: Exchange) -> bool:
-    return exchange.headers.get("Upgrade", "").strip().lower() == "websocket"
-
-
 def _answer(exchange: Exchange, error: Refused) -> None:
     """Refuse. Who asked for a WebSocket gets the bare message, as engine.io answers it; browsers do not show it anyway."""
     body, kind = error.body, error.content_type
-    if isinstance(error, HandshakeRefused) and _wants_websocket(exchange):
+    if isinstance(error, HandshakeRefused) and exchange.wants_upgrade:
         body, kind = error.message.encode(), "text/html"
     try:
         exchange.respond(error.status, body, kind, error.headers)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Hashable
 
-__all__ = ["Throttle", "address_key"]
+__all__ = ["Throttle"]
 
 #: Seconds' worth of the rate that may come at once.
 BURST = 10.0
@@ -49,15 +48,3 @@ class Throttle:
             del self._buckets[key]
         # So that looking costs little for each taking however many there are.
         self._many = max(MANY, 2 * len(self._buckets))
-
-
-def address_key(address: str) -> str:
-    """What one customer of a provider has for its own: an IPv4 address, or an IPv6 network of 64 bits."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if parsed.version == 4:
-        return address
-    mapped = parsed.ipv4_mapped
-    return str(mapped) if mapped is not None else str(ipaddress.ip_network((parsed, 64), strict=False))

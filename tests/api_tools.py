@@ -9,6 +9,7 @@ from typing import Any
 
 import anywire
 import socketio
+from server_tools import listening
 
 
 @asynccontextmanager
@@ -17,12 +18,8 @@ async def serving(*setup: Callable[[anywire.Server], Any], **settings: Any) -> A
     sio = anywire.Server(**settings)
     for register in setup:
         register(sio)
-    await sio.start()
-    sio.listen(0, "127.0.0.1")
-    try:
+    async with listening(sio):
         yield sio
-    finally:
-        await sio.shutdown(0)
 
 
 class Client(socketio.AsyncClient):

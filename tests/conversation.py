@@ -15,6 +15,7 @@ import socketio
 import tornado.httpserver
 import tornado.netutil
 import tornado.web
+from server_tools import listening
 
 __all__ = ["build", "our_server", "python_socketio_server", "talk"]
 
@@ -96,12 +97,8 @@ async def our_server(**settings: Any) -> AsyncIterator[int]:
     """The conversation on ``anywire.Server``; yields its port."""
     sio = anywire.Server(**settings)
     build(sio, anywire.ConnectionRefusedError)
-    await sio.start()
-    sio.listen(0, "127.0.0.1")
-    try:
+    async with listening(sio):
         yield sio.port
-    finally:
-        await sio.shutdown(0)
 
 
 @asynccontextmanager

@@ -21,6 +21,17 @@ TRANSPORTS = list(TARGETS)
 
 
 @asynccontextmanager
+async def listening(sio: anywire.Server, tls: ssl.SSLContext | None = None) -> AsyncIterator[anywire.Server]:
+    """The server, started on a free port; at the end it is shut down."""
+    await sio.start()
+    sio.listen(0, "127.0.0.1", ssl_options=tls)
+    try:
+        yield sio
+    finally:
+        await sio.shutdown(0)
+
+
+@asynccontextmanager
 async def serving(tls: ssl.SSLContext | None = None, **settings: Any) -> AsyncIterator[anywire.Server]:
     """A started server whose ``echo`` answers by ``echoed`` and by its acknowledgement."""
     sio = anywire.Server(**settings)
@@ -30,12 +41,8 @@ async def serving(tls: ssl.SSLContext | None = None, **settings: Any) -> AsyncIt
         sio.emit("echoed", args, to=sid)
         return args
 
-    await sio.start()
-    sio.listen(0, "127.0.0.1", ssl_options=tls)
-    try:
+    async with listening(sio, tls):
         yield sio
-    finally:
-        await sio.shutdown(0)
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import anywire
 from http_tools import Answer, RawClient
+from server_tools import listening
 
 __all__ = ["OFFER", "get", "handshake", "held", "poller", "serving", "websocket"]
 
@@ -28,12 +29,8 @@ async def serving(**settings: Any) -> AsyncIterator[anywire.Server]:
     def ev(sid: str, *args: Any) -> Any:
         return "A", {"b": args[1]}
 
-    await sio.start()
-    sio.listen(0, "127.0.0.1")
-    try:
+    async with listening(sio):
         yield sio
-    finally:
-        await sio.shutdown(0)
 
 
 async def handshake(client: RawClient) -> str:

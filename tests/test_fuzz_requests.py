@@ -12,10 +12,11 @@ from anywire.server.errors import HandshakeRefused, ProtocolError
 from anywire.server.handshake import Handshake
 from anywire.server.origins import OriginPolicy
 from anywire.server.protocols.base import Limits
-from anywire.server.protocols.engineio4 import EngineIO4, read_query
+from anywire.server.protocols.engineio import read_query
+from anywire.server.protocols.engineio4 import EngineIO4
 from anywire.server.protocols.registry import PROTOCOLS, locate
 from anywire.server.static import StaticFiles
-from anywire.transports.base import Refused, TransportOptions
+from anywire.transports.base import Exchange, Refused, TransportOptions
 from anywire.transports.exchange import TornadoExchange
 from anywire.transports.jsonp import JsonpPolling
 from anywire.transports.polling import Polling
@@ -31,6 +32,8 @@ OPTIONS = TransportOptions(EngineIO4.profile)
 
 class Asked:
     """What readers of a request look at."""
+
+    wants_upgrade = Exchange.wants_upgrade
 
     def __init__(self, headers: dict[str, str] | None = None, query: str = "", path: str = "/socket.io/", secure: bool = False) -> None:
         self.method, self.path, self.query, self.secure = "GET", path, query, secure

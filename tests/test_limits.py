@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from anywire.server import throttle
-from anywire.server.throttle import Throttle, address_key
+from anywire.server.handshake import network_of
+from anywire.server.throttle import Throttle
 from http_tools import RawClient, text
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,7 +65,7 @@ def test_buckets_that_are_full_again_are_forgotten(monkeypatch: pytest.MonkeyPat
     ],
 )
 def test_an_address_stands_for_what_its_owner_has(one: str, other: str, same: bool) -> None:
-    assert (address_key(one) == address_key(other)) is same
+    assert (network_of(one) == network_of(other)) is same
 
 
 @pytest.mark.usefixtures("slowly_filled")

@@ -11,6 +11,7 @@ from typing import Any
 import anywire
 import pytest
 from node_tools import run_node
+from server_tools import listening
 
 OLD, *NEWER = VERSIONS = ["0.9.16", "1.7.4", "2.5.0", "3.1.3", "4.0.0", "4.8.3"]
 
@@ -73,12 +74,8 @@ async def house(gone: list[tuple[str, str]]) -> AsyncIterator[int]:
     async def disconnect(sid: str, reason: str) -> None:
         gone.append((names[sid], reason))
 
-    await sio.start()
-    sio.listen(0, "127.0.0.1")
-    try:
+    async with listening(sio):
         yield sio.port
-    finally:
-        await sio.shutdown(0)
 
 
 @pytest.mark.parametrize("mode", ["polling", "websocket", "upgrade"])

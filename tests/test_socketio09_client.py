@@ -21,6 +21,7 @@ from conversation import build
 from fault_proxy import FaultProxy
 from faults import fault
 from node_tools import NODE, run_node
+from server_tools import listening
 
 CLIENT = NODE / "node_modules/sio09/dist/socket.io.js"
 PAGES = Path(__file__).parent / "pages"
@@ -57,12 +58,8 @@ async def server(**settings: Any) -> AsyncIterator[anywire.Server]:
     async def whoami(sid: str) -> str:
         return sid
 
-    await sio.start()
-    sio.listen(0, "127.0.0.1")
-    try:
+    async with listening(sio):
         yield sio
-    finally:
-        await sio.shutdown(0)
 
 
 @pytest.mark.parametrize("transport", ["websocket", "xhr-polling"])

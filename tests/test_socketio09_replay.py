@@ -12,6 +12,7 @@ import anywire
 import pytest
 from http_tools import RawClient, masked, text
 from replay09 import CAPTURES, Replay, conversation, later, requests
+from server_tools import listening
 
 #: What the original said for want of better -> what we say.
 DEPARTURES = {
@@ -79,12 +80,8 @@ async def server(back: bool = False, answers_first: bool = False, **settings: An
     def err(sid: str, environ: Any) -> None:
         raise anywire.ConnectionRefusedError("custom")
 
-    await sio.start()
-    sio.listen(0, "127.0.0.1")
-    try:
+    async with listening(sio):
         yield sio
-    finally:
-        await sio.shutdown(0)
 
 
 @pytest.mark.parametrize("capture", ["ws-basic", "xhr-basic", "reconnect-websocket", "reconnect-xhr-polling"])

@@ -15,6 +15,7 @@ import socketio
 from fault_proxy import FaultProxy
 from faults import fault
 from node_tools import run_node
+from server_tools import listening
 
 SESSIONS, MESSAGES = 8, 200
 
@@ -50,12 +51,8 @@ async def talking(long: int) -> AsyncIterator[anywire.Server]:
     def seen(sid: str) -> list[int]:
         return heard[sid]
 
-    await sio.start()
-    sio.listen(0, "127.0.0.1")
-    try:
+    async with listening(sio):
         yield sio
-    finally:
-        await sio.shutdown(0)
 
 
 # Clients of 1.x read a payload by appending character to character: long ones take it seconds.

@@ -4,32 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
-import anywire
 import pytest
 from http_tools import RawClient, masked, text
-
-BASE = "/socket.io/?EIO=4&transport="
-
-
-@asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[anywire.Server]:
-    sio = anywire.Server(**settings)
-
-    @sio.event
-    def echo(sid: str, *args: Any) -> Any:
-        sio.emit("echoed", args, to=sid)
-        return args
-
-    await sio.start()
-    sio.listen(0, "127.0.0.1")
-    try:
-        yield sio
-    finally:
-        await sio.shutdown(0)
+from server_tools import BASE, serving
 
 
 async def handshake(client: RawClient) -> dict[str, Any]:

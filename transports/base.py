@@ -168,6 +168,11 @@ class Exchange(abc.ABC):
     late: bool
     native: Any  #: the HTTP engine's own request object, for the application's eyes only
 
+    @property
+    def wants_upgrade(self) -> bool:
+        """Whether it asks to go on as a WebSocket (RFC 6455, section 4.2.1: without regard to case)."""
+        return self.headers.get("Upgrade", "").strip().lower() == "websocket"
+
     @abc.abstractmethod
     def read_body(self, limit: int, callback: Callable[[bytes], None], timeout: float = 20.0) -> None:
         """Read the body and hand it to ``callback`` once whole.

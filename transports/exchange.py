@@ -174,11 +174,6 @@ class TornadoExchange(Exchange):
             body, self._body = b"".join(self._body), []
             callback(body)
 
-    @property
-    def wants_upgrade(self) -> bool:
-        """Whether the client asks for a WebSocket."""
-        return self.headers.get("Upgrade", "").strip().lower() == "websocket"
-
     def undecided(self) -> asyncio.Future[None] | None:
         """For a handshake that is still thought about: Tornado must wait, because a socket can be taken only now."""
         if self._answered or self._closed or not self.wants_upgrade:
@@ -264,9 +259,12 @@ class TornadoExchange(Exchange):
         if pending is None or pending.done() or stream is None:
             return
         if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._send_timeout, self._look, stream, stream._total_write_done_index)
+            self._look_later(stream)
         pending.add_done_callback(lambda done: None if stream.writing() else self._unwatch())
+
+    def _look_later(self, stream: IOStream) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._send_timeout, self._look, stream, stream._total_write_done_index)
 
     def _look(self, stream: IOStream, taken: int) -> None:
         """Whether the peer has taken anything since the last look."""
@@ -274,8 +272,7 @@ class TornadoExchange(Exchange):
         if stream.closed() or not stream.writing():
             return
         if stream._total_write_done_index > taken:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(self._send_timeout, self._look, stream, stream._total_write_done_index)
+            self._look_later(stream)
         else:
             self.late = True
             stream.close()

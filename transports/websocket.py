@@ -257,7 +257,7 @@ def _accept(exchange: Exchange) -> list[tuple[str, str]]:
     headers = exchange.headers
     if exchange.method != "GET":
         raise Refused("a WebSocket handshake is a GET", status=405, headers=[("Allow", "GET")])
-    if headers.get("Upgrade", "").strip().lower() != "websocket":
+    if not exchange.wants_upgrade:
         raise Refused("Upgrade: websocket is missing", body=b'{"code":3,"message":"Bad request"}', content_type="application/json")
     if "upgrade" not in {word.strip().lower() for word in headers.get("Connection", "").split(",")}:
         raise Refused("Connection: Upgrade is missing")

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from ..errors import ProtocolError
 from ..events import Message, Packet
 from .base import Decoder, Limits
-from .engineio import MAX_SID, EngineIO, as_text, control, decode_base64, plain_text, read_query
+from .engineio import EngineIO, as_text, control, decode_base64, plain_text
 from .packet import PacketDecoder, encode_packet
 
-__all__ = ["MAX_SID", "BareEngineIO4", "EngineIO4", "read_query"]
+__all__ = ["BareEngineIO4", "EngineIO4"]
 
 #: Between the packets of a payload (engine.io-parser 5).
 SEPARATOR = "\x1e"
