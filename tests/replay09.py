@@ -19,7 +19,7 @@ from http_tools import Answer, RawClient
 CAPTURES = Path(__file__).parent / "captures"
 _ESCAPE = re.compile(rb"\\(?:x([0-9a-f]{2})|(.))")
 _PLAIN = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"\\": b"\\"}
-_HANDSHAKE = re.compile(r"([\w-]{20,31}):60:60:")
+_HANDSHAKE = re.compile(r"([\w-]{20,31}):\d+:\d+:")
 #: What need not be the same: how long a connection lives, and how a body's end is told.
 _FREE_HEADERS = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 

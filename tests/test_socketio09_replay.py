@@ -102,6 +102,22 @@ def test_a_session_of_the_client_in_chromium(capture: str, run: Callable[..., An
     run(main())
 
 
+#: Servers with short timers were captured, and told clients so. Ours tells the time after which a client may give up, which is never less
+#: than its close timeout.
+TIMES = {":60:3:": ":60:60:", ":3:3:": ":60:60:"}
+
+
+@pytest.mark.parametrize("capture", ["hb-ws", "hb-xhr", "hole-ws", "hole-xhr", "nav-ws", "nav-sync", "nav-nosync"])
+def test_a_session_that_is_quiet_falls_silent_or_whose_page_is_left(capture: str, run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        # The page on a WebSocket is left before a heartbeat is due. In the holes the client heard nothing, nor was it heard.
+        quiet = 30.0 if capture == "nav-ws" else 0.5
+        async with server(ping_interval=quiet, ping_timeout=30, polling_duration=0.5) as sio:
+            await Replay(sio, DEPARTURES | TIMES).play(conversation(f"{capture}.txt"))
+
+    run(main())
+
+
 #: Where the original hung up without a word, left a request for ever, or went down.
 INSTEAD = {
     # The port has later protocols too.
