@@ -18,7 +18,11 @@ _FILES = {
     "anywire.js": ("js_client/dist/anywire.js", _SCRIPT),
     "anywire.min.js": ("js_client/dist/anywire.min.js", _SCRIPT),
     "anywire.min.js.map": ("js_client/dist/anywire.min.js.map", "application/json"),
+    "anywire.esm.js": ("js_client/dist/anywire.esm.js", _SCRIPT),
+    "anywire.esm.min.js": ("js_client/dist/anywire.esm.min.js", _SCRIPT),
 }
+#: Files whose source map a header names: a comment in the file would be half a per cent of it.
+_MAPS = {"anywire.min.js": "anywire.min.js.map"}
 #: The page of the setting ``check_page``.
 _CHECK_FILES = {
     "check": ("server/check_page/check.html", "text/html; charset=utf-8"),
@@ -32,8 +36,8 @@ _CHECK_FILES = {
 _FACTS = "check-facts.js"
 #: A deployment changes files under the same name: caches must ask again, and get a 304.
 _COMMON = [("Cache-Control", "public, max-age=0, must-revalidate"), ("Vary", "Accept-Encoding"), ("X-Content-Type-Options", "nosniff")]
-#: The client's files are public; pages of other sites load them by script tag or as a module.
-_CLIENT_HEADERS = [*_COMMON, ("Cross-Origin-Resource-Policy", "cross-origin")]
+#: The client's files are public: pages of other sites load them by script tag, or as a module, which takes CORS.
+_CLIENT_HEADERS = [*_COMMON, ("Cross-Origin-Resource-Policy", "cross-origin"), ("Access-Control-Allow-Origin", "*")]
 #: The page loads, asks, frames and posts to nothing but its own server. Safari before 15.4 takes 'self' for http alone, so ws: is named.
 #: Not "no-referrer": with it, browsers send "Origin: null" with the forms of JSONP, which the server refuses.
 _PAGE_HEADERS = [
@@ -47,9 +51,10 @@ _PAGE_HEADERS = [
     ("Referrer-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
-#: What pages ask for: socket.io.js, and of servers of 0.9 also socket.io.v0.9.16.js and bundles, socket.io+websocket+htmlfile.js
-#: (socket.io 0.9.19, lib/static.js). One file of ours has all transports and speaks to this server, whichever version is named.
-_SOCKET_IO = re.compile(r"socket\.io(\.min)?((?:\+[a-z-]{1,20}){0,8})(?:\.v[0-9][0-9.]{0,20})?(\.min)?\.js")
+#: What pages ask for: socket.io.js, of servers of 4.x also socket.io.esm.min.js (socket.io 4.8.3, lib/index.ts), and of servers of 0.9
+#: socket.io.v0.9.16.js and bundles, socket.io+websocket+htmlfile.js (socket.io 0.9.19, lib/static.js). One file of ours has all
+#: transports and speaks to this server, whichever version is named.
+_SOCKET_IO = re.compile(r"socket\.io(\.esm)?(\.min)?((?:\+[a-z-]{1,20}){0,8})(?:\.v[0-9][0-9.]{0,20})?(\.min)?\.js")
 _BUNDLED = {"websocket", "flashsocket", "htmlfile", "xhr-polling", "jsonp-polling", "xhr-multipart"}
 
 
@@ -81,9 +86,9 @@ class StaticFiles:
         if tail in self._rows or tail in self._cache:
             return tail
         found = _SOCKET_IO.fullmatch(tail) if self._client else None
-        if found is None or (found[2] and _BUNDLED.isdisjoint(found[2][1:].split("+"))):
+        if found is None or (found[3] and _BUNDLED.isdisjoint(found[3][1:].split("+"))):
             return None
-        return "anywire.min.js" if found[1] or found[3] else "anywire.js"
+        return f"anywire{found[1] or ''}{found[2] or found[4] or ''}.js"
 
     def serve(self, exchange: Exchange, tail: str) -> None:
         """Answer GET and HEAD; 405 for others, 404 when the installation lacks the file."""
@@ -96,6 +101,9 @@ class StaticFiles:
             exchange.respond(404, b"not found")
             return
         headers = [("ETag", file.etag), *(_CLIENT_HEADERS if name in _FILES else _PAGE_HEADERS)]
+        if self._client and name in _MAPS:
+            # Beside the file, whatever name it was asked for by.
+            headers.append(("SourceMap", _MAPS[name]))
         if _matches(exchange.headers.get("If-None-Match", ""), file.etag):
             exchange.respond(304, b"", file.type, headers)
         elif "gzip" in exchange.headers.get("Accept-Encoding", "") and "MSIE 6" not in exchange.headers.get("User-Agent", ""):

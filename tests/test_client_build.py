@@ -109,7 +109,7 @@ def test_the_package_holds_what_people_install_and_nothing_else(tmp_path: Path) 
     (packed,) = json.loads(said.stdout)
     names = {file["path"] for file in packed["files"]}
     sources = {f"src/{path.relative_to(CLIENT / 'src')}" for path in (CLIENT / "src").rglob("*.js")}
-    dist = {f"dist/{name}" for name in ("anywire.js", "anywire.min.js", "anywire.min.js.map", "anywire.esm.js")}
+    dist = {f"dist/{name}" for name in ("anywire.js", "anywire.min.js", "anywire.min.js.map", "anywire.esm.js", "anywire.esm.min.js")}
     assert names == {"package.json", "README.md", "LICENSE", "anywire.d.ts", "node.mjs", *dist, *sources}
     assert (CLIENT / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
@@ -121,9 +121,10 @@ def test_the_package_holds_what_people_install_and_nothing_else(tmp_path: Path) 
     assert output("node", "-e", f"const {names_of} = require('anywire-client'); {say}", cwd=tmp_path) == "function function 5 true\n"
     module = f"import io, {names_of.replace('io, ', '', 1)} from 'anywire-client'; {say}"
     assert output("node", "--input-type=module", "-e", module, cwd=tmp_path) == "function function 5 true\n"
-    # What a bundler takes.
-    (tmp_path / "bundled.mjs").write_text((home / "dist/anywire.esm.js").read_text() + say)
-    assert output("node", "bundled.mjs", cwd=tmp_path) == "function function 5 true\n"
+    # What a bundler takes, and a page.
+    for name in ("anywire.esm.js", "anywire.esm.min.js"):
+        (tmp_path / "bundled.mjs").write_text((home / "dist" / name).read_text() + say)
+        assert output("node", "bundled.mjs", cwd=tmp_path) == "function function 5 true\n"
 
 
 def test_the_source_map_leads_from_the_minified_file_to_the_sources() -> None:

@@ -161,11 +161,15 @@ def test_the_ten_lines_of_the_readme_chat(run: Callable[..., Any]) -> None:
 
 @contextmanager
 def followed(name: str, folder: Path) -> Iterator[str]:
-    """Do what a page says: its first listing is app.py, its HTML public/index.html, and its command is run. The address to open."""
+    """Do what a page says: its first listing is app.py, its HTML public/index.html and public/module.html, and its command is run.
+
+    Yields the address to open.
+    """
     page = ROOT / name
     (folder / "public").mkdir()
     (folder / "app.py").write_text(blocks(page, "python")[0])
-    (folder / "public/index.html").write_text("".join(blocks(page, "html")))
+    for file, text in zip(("index.html", "module.html"), blocks(page, "html"), strict=False):
+        (folder / "public" / file).write_text(text)
     (line,) = [line for line in "".join(blocks(page, "console")).splitlines() if line.startswith("anywire serve")]
     command = [sys.executable, "-m", *line.split(), "--port", "0"]
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
@@ -196,6 +200,8 @@ def test_start_followed_to_the_letter_adds_in_the_page(tmp_path: Path) -> None:
     with followed("docs/start.md", tmp_path) as url, chromium() as driver:
         driver.get(url)
         wait_until(lambda: driver.title == "2 + 3 = 5")
+        driver.get(url + "/module.html")
+        wait_until(lambda: driver.title == "2 + 3 = 5 by a module")
 
 
 def test_start(run: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
