@@ -6,6 +6,7 @@ import builtins
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..transports.base import Exchange, HttpProfile, Loss, Refused, Transport, TransportOptions
@@ -28,8 +29,22 @@ __all__ = ["RequestRouter"]
 
 log = logging.getLogger("anywire.router")
 
+#: Bytes of a POST that begins a session: it is read before anybody has looked at who sends it.
+MAX_FIRST_BODY = 65_536
+
 #: A handshake's answer is for one client, once: iOS 6 caches even answers to POST.
 NO_STORE = [("Cache-Control", "no-store")]
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A request for a session. ``body``: what the client says first, where it may do so by a POST."""
+
+    exchange: Exchange
+    protocol: Protocol
+    located: Located
+    handshake: Handshake
+    body: bytes | None = None
 
 
 class RequestRouter:
@@ -131,15 +146,29 @@ class RequestRouter:
             raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
         if located.transport == "htmlfile" and exchange.method == "GET":
             self._origins.frame(exchange, environ)
-        if located.sid is None:
-            self._begin(exchange, protocol, located, Handshake(exchange, cookies))
-        else:
+        if located.sid is not None:
             self._continue(exchange, protocol, located, located.sid)
+            return
+        new = Newcomer(exchange, protocol, located, Handshake(exchange, cookies))
+        if located.posts and exchange.method == "POST":
+            exchange.read_body(MAX_FIRST_BODY, lambda body: self._begin_later(replace(new, body=body)), self._config.body_timeout)
+        else:
+            self._begin(new)
 
     # -- a new session ----------------------------------------------------------------------------------------------
 
-    def _begin(self, exchange: Exchange, protocol: Protocol, located: Located, handshake: Handshake) -> None:
-        if exchange.method not in protocol.handshake_methods:
+    def _begin_later(self, new: Newcomer) -> None:
+        try:
+            self._begin(new)
+        except Refused as error:
+            _answer(new.exchange, new.protocol.refusal(error, new.exchange.query))
+        except Exception:
+            log.exception("! %s failed", new.exchange.method)
+            _fail(new.exchange)
+
+    def _begin(self, new: Newcomer) -> None:
+        exchange = new.exchange
+        if exchange.method not in new.protocol.handshake_methods and new.body is None:
             raise HandshakeRefused(HandshakeCode.BAD_METHOD)
         if self.draining:
             raise Refused("server shutting down", status=503, headers=[("Retry-After", "1")])
@@ -149,14 +178,14 @@ class RequestRouter:
             raise TooMany("Too many sessions")
         authorize = self._config.authorization
         try:
-            verdict = authorize(handshake.environ()) if authorize is not None else None
+            verdict = authorize(new.handshake.environ()) if authorize is not None else None
         except Exception as error:
             raise _failed(error) from None
         if isinstance(verdict, Awaitable):
-            self._decide_later(exchange, protocol, located, handshake, verdict)
+            self._decide_later(new, verdict)
         else:
             _judge(verdict)
-            self._admit(exchange, protocol, located, handshake)
+            self._admit(new)
 
     def _check_rate(self, exchange: Exchange) -> None:
         if self._rate is not None and not self._rate.take(network_of(exchange.peer[0]), self._env().wheel.now()):
@@ -175,9 +204,8 @@ class RequestRouter:
             if not self._crowd[key]:
                 del self._crowd[key]
 
-    def _decide_later(
-        self, exchange: Exchange, protocol: Protocol, located: Located, handshake: Handshake, verdict: Awaitable[Any]
-    ) -> None:
+    def _decide_later(self, new: Newcomer, verdict: Awaitable[Any]) -> None:
+        exchange, protocol = new.exchange, new.protocol
         gone = False
 
         def left() -> None:
@@ -192,7 +220,7 @@ class RequestRouter:
                 if error is not None:
                     raise error
                 _judge(result)
-                self._admit(exchange, protocol, located, handshake)
+                self._admit(new)
             except Refused as refused:
                 _answer(exchange, protocol.refusal(refused, exchange.query))
             except BaseException as raised:
@@ -205,15 +233,18 @@ class RequestRouter:
         coroutine: Coroutine[Any, Any, Any] = wait()
         self._runner().run(coroutine, decided)
 
-    def _admit(self, exchange: Exchange, protocol: Protocol, located: Located, handshake: Handshake) -> None:
-        if protocol.handshake_first:
-            self._greet(exchange, protocol, located, handshake)
+    def _admit(self, new: Newcomer) -> None:
+        if new.protocol.handshake_first:
+            self._greet(new)
         else:
-            self._open(exchange, protocol, located, handshake)
+            self._open(new)
 
-    def _greet(self, exchange: Exchange, protocol: Protocol, located: Located, handshake: Handshake) -> None:
+    def _session(self, new: Newcomer) -> Session:
+        return Session(self._hub.new_id(), new.protocol, self._env(), new.handshake, new.located.binary)
+
+    def _greet(self, new: Newcomer) -> None:
         """Make a session that waits for its first carrier, and answer with its id once the application has agreed."""
-        session = Session(self._hub.new_id(), protocol, self._env(), handshake, located.binary)
+        exchange, protocol, session = new.exchange, new.protocol, self._session(new)
         self._enter(session)
         session.await_carrier()
 
@@ -237,18 +268,23 @@ class RequestRouter:
             value = f"{self._config.cookie}={session.id}; Path=/; HttpOnly; SameSite=Lax{secure}"
             exchange.extra_headers.append(("Set-Cookie", value))
 
-    def _open(self, exchange: Exchange, protocol: Protocol, located: Located, handshake: Handshake) -> None:
-        config = self._config
-        session = Session(self._hub.new_id(), protocol, self._env(), handshake, located.binary)
-        self._set_cookie(exchange, session)
-        kind = self._transports[located.transport]
-        transport = kind.open(exchange, session, self._options_for(protocol))
+    def _open(self, new: Newcomer) -> None:
+        config, protocol, session = self._config, new.protocol, self._session(new)
+        self._set_cookie(new.exchange, session)
+        kind = self._transports[new.located.transport]
+        transport = kind.open(new.exchange, session, self._options_for(protocol))
         self._enter(session)
         # A stream has nothing to gain from an upgrade, and its end could not be told in order.
         offers = config.allow_upgrades and not kind.streaming
         upgrades = tuple(name for name in protocol.upgrades if name in config.transports) if offers else ()
         opened = Open(session.id, upgrades, config.ping_interval, config.ping_timeout, config.max_payload)
-        session.open(transport, opened, self._opened)
+
+        def told(session: Session) -> None:
+            self._opened(session)
+            if new.body is not None:
+                transport.first(new.body)
+
+        session.open(transport, opened, told)
 
     def _options_for(self, protocol: Protocol) -> TransportOptions:
         options = self._options.get(protocol.profile)

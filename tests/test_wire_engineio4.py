@@ -480,3 +480,97 @@ def test_what_a_dead_poll_could_not_take_goes_out_again_with_the_next(run: Calla
                 assert (await client.request("GET", target)).text == f'42["big","{big}"]'
 
     run(main())
+
+
+FIRST = BASE + "polling&first=1"
+
+
+def test_a_post_that_says_so_begins_a_session_and_is_answered_as_its_first_poll(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving() as sio, RawClient(sio.port) as client:
+
+            @sio.event
+            async def connect(sid: str, environ: dict[str, Any], auth: Any) -> None:
+                await sio.emit("welcome", auth, to=sid)
+
+            answer = await client.request("POST", FIRST, b'40{"token":"x"}')
+            opened, joined, welcome = answer.text.split("\x1e")
+            assert answer.status == 200 and answer.headers["content-type"] == "text/plain; charset=UTF-8"
+            sid = json.loads(opened[1:])["sid"]
+            assert opened[0] == "0" and joined.startswith('40{"sid":') and welcome == '42["welcome",{"token":"x"}]'
+            target = BASE + "polling&sid=" + sid
+            assert (await client.request("POST", target, b'42["echo",1]')).text == "ok"
+
+    run(main())
+
+
+def test_a_first_post_does_not_wait_for_a_slow_connect_handler(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving() as sio, RawClient(sio.port) as client:
+            admitted = asyncio.Event()
+
+            @sio.event
+            async def connect(sid: str, environ: dict[str, Any], auth: Any) -> None:
+                await admitted.wait()
+
+            answer = await client.request("POST", FIRST, b"40")
+            assert answer.text[0] == "0" and "\x1e" not in answer.text
+            admitted.set()
+            target = BASE + "polling&sid=" + json.loads(answer.text[1:])["sid"]
+            assert (await client.request("GET", target)).text.startswith('40{"sid":')
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "status", "answered"),
+    [
+        ("transport=polling&first=1", b"hello", 400, b"unknown packet type"),
+        ("transport=polling&first=1", b'42["too soon"]', 400, b"event for a namespace that is not joined"),
+        ("transport=polling&first=1", b"\xff", 400, b"the body is not UTF-8"),
+        ("transport=polling&first=1", b"1", 400, b'{"code":3,"message":"Bad request"}'),
+        ("transport=polling&first=1&sid=nobody", b"40", 400, b'{"code":1,"message":"Session ID unknown"}'),
+        ("transport=polling&j=0&first=1", b"d=40", 400, b'{"code":2,"message":"Bad handshake method"}'),
+        ("transport=htmlfile&first=1", b"40", 400, b'{"code":2,"message":"Bad handshake method"}'),
+    ],
+)
+def test_a_first_post_that_is_wrong_begins_nothing(
+    query: str, body: bytes, status: int, answered: bytes, run: Callable[..., Any]
+) -> None:
+    async def main() -> None:
+        async with serving() as sio, RawClient(sio.port) as client:
+            answer = await client.request("POST", "/socket.io/?EIO=4&" + query, body)
+            assert (answer.status, answer.body) == (status, answered)
+            assert not sio._hub.sessions
+
+    run(main())
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("verdict", [None, "members only"])
+def test_the_authorization_is_asked_about_a_first_post(verdict: str | None, later: bool, run: Callable[..., Any]) -> None:
+    async def decide(environ: dict[str, Any]) -> str | None:
+        await asyncio.sleep(0.02)
+        return verdict
+
+    async def main() -> None:
+        async with serving(authorization=decide if later else lambda environ: verdict) as sio, RawClient(sio.port) as client:
+            answer = await client.request("POST", FIRST, b"40")
+            if verdict is None:
+                assert answer.status == 200 and '\x1e40{"sid":' in answer.text
+            else:
+                assert (answer.status, answer.body) == (403, b'{"code":4,"message":"members only"}')
+                assert not sio._hub.sessions
+
+    run(main())
+
+
+@pytest.mark.parametrize(("declared", "answered"), [(65_537, b"HTTP/1.1 413 Request Entity Too Large\r\n"), (20, b"")])
+def test_a_first_post_too_big_or_never_finished_begins_nothing(declared: int, answered: bytes, run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving(body_timeout=0.1) as sio, RawClient(sio.port) as client:
+            client.send(f"POST {FIRST} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {declared}\r\n\r\n40".encode())
+            assert (await client.reader.readline()) == answered
+            assert not sio._hub.sessions
+
+    run(main())

@@ -279,6 +279,13 @@ class Transport(abc.ABC):
     def start(self) -> None:
         """Begin to talk to the delegate; called once, when the session has stored the transport."""
 
+    def first(self, body: bytes) -> None:
+        """Hand on what the first request, a POST, says, before :meth:`start`; the answer to it carries what there is to say then.
+
+        Of transports whose sessions may begin so (``Located.posts`` of the server's protocols).
+        """
+        raise NotImplementedError(f"no session begins by a POST over {self.name}")
+
     @abc.abstractmethod
     def handle(self, exchange: Exchange) -> None:
         """Take a further request of the same session (a poll, a POST). Answers errors itself; never raises."""

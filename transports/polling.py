@@ -134,6 +134,22 @@ class Polling(PostingTransport):
         if self._parked is not None:
             self.delegate.on_ready(self)
 
+    def first(self, body: bytes) -> None:
+        exchange, self._parked = self._parked, None
+        assert exchange is not None  # nobody was told yet that there is something to answer
+        exchange.on_close = None
+        try:
+            self.delegate.on_data(self, self._decode(exchange, body))
+        except Refused as error:
+            exchange.respond(error.status, error.body, error.content_type, error.headers)
+            self._lose(Loss.ERROR)
+            return
+        if self._closed:
+            exchange.respond(400, _BAD_REQUEST, "application/json")
+            return
+        self._parked = exchange
+        exchange.on_close = self._dropped
+
     def _get(self, exchange: Exchange) -> None:
         if self._parked is not None:
             if self._options.profile.poll_overlap == "close":

@@ -41,7 +41,8 @@ class Located:
     whether the peer can take raw binary over an HTTP body or frame (false for ``b64=1`` and for script transports).
 
     ``transport`` is "" for a request without one: a handshake that comes before any carrier, or ``leaves``, the end of the session.
-    ``script``: the answer is a script, which any page can read.
+    ``script``: the answer is a script, which any page can read. ``posts``: a POST may begin the session; its body is the first that the
+    client says, and its answer is that of a first poll.
     """
 
     transport: str
@@ -49,6 +50,7 @@ class Located:
     binary: bool = True
     leaves: bool = False
     script: bool = False
+    posts: bool = False
 
 
 class Decoder(abc.ABC):

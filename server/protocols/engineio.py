@@ -63,6 +63,8 @@ class EngineIO(Protocol):
     #: Keys of the open packet, in their order.
     open_keys: ClassVar[tuple[str, ...]] = ("sid", "upgrades", "pingInterval", "pingTimeout")
     # engine.io-client: timestampParam, and what yeast or its successor makes.
+    #: The query's parameter, of our own, by which a POST without a session begins one with what it says.
+    first: ClassVar[str | None] = None
     profile = HttpProfile(callback=callback, tag_preamble=preamble, stamp="t")
     upgrades = ("websocket",)
 
@@ -77,7 +79,8 @@ class EngineIO(Protocol):
         if sid is not None and (len(sid) > MAX_SID or not sid):
             raise HandshakeRefused(HandshakeCode.UNKNOWN_SID)
         binary = transport in ("websocket", "polling") and arguments.get("b64") not in ("1", "true")
-        return Located(transport, sid, binary)
+        posts = self.first in arguments and transport == "polling" and sid is None
+        return Located(transport, sid, binary, posts=posts)
 
     def _transport(self, arguments: dict[str, str]) -> str:
         name = arguments.get("transport", "")
