@@ -20,7 +20,8 @@ from .hub import Hub
 from .origins import OriginPolicy
 from .protocols.base import Located, Protocol
 from .protocols.registry import locate
-from .session import Session, SessionEnv, SessionState
+from .session import Session, SessionEnv
+from .states import SessionState
 from .static import StaticFiles
 from .tasks import Runner
 from .throttle import Throttle
@@ -309,7 +310,7 @@ class RequestRouter:
     def _continue(self, exchange: Exchange, protocol: Protocol, located: Located, sid: str) -> None:
         session = self._hub.sessions.get(sid)
         if session is not None:
-            session.expire()
+            session.env.wheel.expire(session)
             session = session if session.state is not SessionState.CLOSED else None
         if located.leaves:
             if session is not None and session.protocol is protocol:

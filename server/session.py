@@ -1,12 +1,12 @@
-"""One peer's session: a state table, a heartbeat, an outbox, and the transport that carries it at the moment.
+"""One peer's session: its state, its outbox, its heartbeat, and the transport that carries it at the moment.
 
 A session outlives its carriers. It gets its transport, its clock (inside the wheel) and what to do with packets handed in, so it
-can be run without a loop.
+can be run without a loop. What may follow what stands in ``states``, who must show that it lives in ``heartbeat``, how a second carrier
+is tried in ``upgrade``, and what a poll or an ending carrier is given in ``answers``.
 """
 
 from __future__ import annotations
 
-import enum
 import logging
 import weakref
 from collections.abc import Awaitable, Callable
@@ -14,87 +14,33 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..transports.base import Framing, Loss, Refused, Transport
-from ..transports.framing import text_frame, wrap
+from ..transports.framing import text_frame
+from .answers import close_code, last_words, poll_answer
 from .config import Config
 from .errors import CloseReason, ProtocolError
 from .events import Close, Event, Message, Noop, Open, Packet, Ping, Pong, Receipt, Upgrade
+from .heartbeat import Heartbeat, heartbeat_of
 from .outbox import Outbox
 from .outgoing import Encoding, Outgoing, encoding_of
-from .protocols.base import Decoder, Limits, Protocol
-from .timers import COARSE, TICK, Alarm, Timed, Wheel
+from .protocols.base import DEAD, Decoder, Limits, Protocol
+from .states import Input, SessionState, state_after
+from .timers import Alarm, Timed, Wheel
+from .upgrade import Probe
 
 if TYPE_CHECKING:
     from .handshake import Handshake
 
-__all__ = ["Session", "SessionEnv", "SessionState", "StateError"]
+__all__ = ["Session", "SessionEnv"]
 
 log = logging.getLogger("anywire.session")
 
-#: Seconds between the noops that end a client's polls while it upgrades (engine.io, lib/socket.ts: 100 ms).
-NOOP_INTERVAL = 0.1
 #: Seconds that a closing session may take to hand out what it still holds.
 DRAIN_TIMEOUT = 5.0
-
-#: Seconds after which a stream over which nothing has come is pinged, though no heartbeat is due: its client answers at once, and until
-#: then all that is sent is kept for another carrier.
-PROOF_INTERVAL = 2.0
 
 #: Carriers of one session that its client has left behind; there are four kinds of transport.
 MAX_ABANDONED = 4
 
-#: python-engineio's client (up to 4.15) drops the connection at a payload of more packets than this.
-FEW_PACKETS = 16
-
-_PING = Outgoing(Ping())
 _NOOP = Outgoing(Noop())
-_PROBE_ANSWER = Outgoing(Pong("probe"))
-
-
-class StateError(RuntimeError):
-    """Our own mistake: an input that the state table does not have."""
-
-
-class SessionState(enum.Enum):
-    """Where a session is in its life."""
-
-    OPENING = "opening"  #: made, nothing said yet
-    OPEN = "open"  #: one carrier
-    UPGRADING = "upgrading"  #: a second carrier is being tried; the first still carries
-    DETACHED = "detached"  #: no carrier; waits for one
-    CLOSING = "closing"  #: ends as soon as what it holds is handed out
-    CLOSED = "closed"
-
-
-class Input(enum.Enum):
-    """What can happen to a session's state."""
-
-    ATTACH = "attach"
-    PROBE = "probe"
-    UPGRADE = "upgrade"
-    PROBE_LOST = "probe lost"
-    DETACH = "detach"
-    DRAIN = "drain"
-    CLOSE = "close"
-
-
-_S, _I = SessionState, Input
-_TABLE: dict[tuple[SessionState, Input], SessionState] = {
-    (_S.OPENING, _I.ATTACH): _S.OPEN,
-    (_S.OPENING, _I.CLOSE): _S.CLOSED,
-    (_S.OPEN, _I.PROBE): _S.UPGRADING,
-    (_S.OPEN, _I.ATTACH): _S.OPEN,
-    (_S.OPEN, _I.DETACH): _S.DETACHED,
-    (_S.OPEN, _I.DRAIN): _S.CLOSING,
-    (_S.OPEN, _I.CLOSE): _S.CLOSED,
-    (_S.UPGRADING, _I.UPGRADE): _S.OPEN,
-    (_S.UPGRADING, _I.PROBE_LOST): _S.OPEN,
-    (_S.UPGRADING, _I.DRAIN): _S.CLOSING,
-    (_S.UPGRADING, _I.CLOSE): _S.CLOSED,
-    (_S.DETACHED, _I.ATTACH): _S.OPEN,
-    (_S.DETACHED, _I.CLOSE): _S.CLOSED,
-    (_S.CLOSING, _I.CLOSE): _S.CLOSED,
-    (_S.CLOSING, _I.PROBE_LOST): _S.CLOSING,
-}
 #: What a lost carrier means for the session.
 _REASONS = {
     Loss.PEER: CloseReason.TRANSPORT_CLOSE,
@@ -131,9 +77,9 @@ class Session(Timed):
     """One peer. ``id`` is the engine's id: a secret between the two sides, never shown to others."""
 
     __slots__ = (
-        "_abandoned", "_attachments", "_decoder", "_encoding", "_expecting", "_flush_due", "_framed", "_grace", "_heard", "_in_flight",
-        "_noops", "_parted", "_patience", "_probe_binary", "_probed", "_reason", "_stream", "_unproven",
-        "binary", "connect_alarm", "env", "handshake", "id", "outbox", "probe", "protocol", "sockets", "state", "transport",
+        "_abandoned", "_attachments", "_decoder", "_encoding", "_flush_due", "_framed", "_heartbeat", "_in_flight", "_parted", "_patience",
+        "_reason", "_stream", "binary", "connect_alarm", "env", "expecting", "grace", "handshake", "heard", "id", "outbox", "probe",
+        "protocol", "sockets", "state", "transport", "unproven",
     )  # fmt: skip
 
     def __init__(self, id_: str, protocol: Protocol, env: SessionEnv, handshake: Handshake, binary: bool = True) -> None:
@@ -145,14 +91,15 @@ class Session(Timed):
         self.binary = binary
         self.state = SessionState.OPENING
         self.transport: Transport | None = None
-        self.probe: Transport | None = None
+        self.probe: Probe | None = None
         self.outbox = Outbox(env.config.max_queue_messages, env.config.max_queue_bytes)
         #: Whatever the layer above keeps for this session (its namespaces).
         self.sockets: Any = None
         self.connect_alarm: Alarm | None = None
         self._decoder: Decoder = protocol.decoder(env.limits)
-        self._expecting = False
-        self._heard = False
+        #: What the heartbeat knows of the peer; see its module.
+        self._heartbeat: Heartbeat = heartbeat_of(protocol, streaming=True)
+        self.heard = self.expecting = self.grace = False
         #: The carrier, if it is a stream, and how messages are written for it.
         self._stream: Transport | None = None
         self._encoding: Encoding | None = None
@@ -160,31 +107,23 @@ class Session(Timed):
         self._framed = False
         #: Whether a poll was answered and its connection has not said yet whether it took the answer.
         self._in_flight = False
-        self._probed = False
-        self._probe_binary = False
-        self._noops: Alarm | None = None
-        #: A deadline for what the peer has begun and must finish: an upgrade, a drain.
+        #: The deadline of a drain.
         self._patience: Alarm | None = None
         #: A deadline for the attachments of the packet that waits for them.
         self._attachments: Alarm | None = None
         self._reason = CloseReason.SERVER
         #: Whether nothing has come over this carrier yet, of a dialect whose clients go on over another one then. Until it has, what was
         #: sent stays in the outbox: a proxy may have swallowed it.
-        self._unproven = False
+        self.unproven = False
         #: Carriers that the client has left behind. They stay open and silent: it would take their end for the session's.
         self._abandoned: list[Transport] | None = None
-        #: Whether no poll has come since the last was due to end; of a stream, whether it is still to be proven by a ping.
-        self._grace = False
         #: Whether the peer was told already that this is the end.
         self._parted = False
 
     # -- state ------------------------------------------------------------------------------------------------------
 
     def _step(self, event: Input) -> None:
-        try:
-            after = _TABLE[self.state, event]
-        except KeyError:
-            raise StateError(f"{event.value} in state {self.state.value}") from None
+        after = state_after(self.state, event)
         if log.isEnabledFor(logging.DEBUG):
             log.debug("= %s...: %s -> %s", self.id[:12], self.state.value, after.value)
         self.state = after
@@ -204,7 +143,8 @@ class Session(Timed):
         self._attach(transport)
         for packet in self.protocol.open_packets(opened):
             self.send(Outgoing(packet))
-        self._start_heartbeat()
+        if self.state is not SessionState.CLOSED:
+            self._heartbeat.start(self)
         told(self)
         transport.start()
 
@@ -226,22 +166,22 @@ class Session(Timed):
         """
         if len(self._abandoned or ()) >= MAX_ABANDONED:
             raise Refused("too many transports on one session")
-        late = self.transport is not None and not self._unproven
+        late = self.transport is not None and not self.unproven
         left = transport if late else self.transport
         if left is not None:
             self._abandoned = [*(self._abandoned or ()), left]
         if not late:
             self._step(Input.ATTACH)
             self.outbox.rollback()
-            self._unproven, self._expecting = True, False
+            self.unproven, self.expecting = True, False
             self._carry(transport)
-            self._start_heartbeat()
+            self._heartbeat.start(self)
         transport.start()
         self.flush()
 
     def _prove(self) -> None:
         """Something came from the peer on this carrier: it works, and what was sent on it has arrived."""
-        self._unproven = False
+        self.unproven = False
         self.outbox.ack_sent()
         if self.transport is not None:
             self._carry(self.transport)
@@ -253,11 +193,12 @@ class Session(Timed):
     def _carry(self, transport: Transport) -> None:
         self.transport = transport
         self._in_flight = False
+        self._heartbeat = heartbeat_of(self.protocol, transport.streaming)
         self._framed = transport.framing in (Framing.FRAME, Framing.FRAME_DEFLATED)
         if self._framed:
             self.binary = self.binary and transport.binary
         self._stream = transport if transport.streaming else None
-        if self._unproven:
+        if self.unproven:
             # Neither of the short ways.
             self._framed, self._stream = False, None
         self._encoding = encoding_of(self.protocol, transport.framing, self.binary)
@@ -299,7 +240,7 @@ class Session(Timed):
             return self.send(outgoing)
         transport = self.transport
         if outgoing.volatile:
-            if self._unproven and self.outbox.waiting:
+            if self.unproven and self.outbox.waiting:
                 # It waits for the end of this turn only.
                 self.flush()
             if transport is None or not transport.ready or self.outbox.waiting:
@@ -324,7 +265,7 @@ class Session(Timed):
         size = sum(map(len, messages))
         if self.outbox.push(outgoing, size):
             return True
-        if self._unproven and self.outbox.sent > self.outbox.acked:
+        if self.unproven and self.outbox.sent > self.outbox.acked:
             # Too much to keep for a carrier that may yet fail.
             self._prove()
             return self.push(outgoing)
@@ -382,50 +323,35 @@ class Session(Timed):
             outgoing = next(outbox.unsent())
             data = outgoing.framed(self._encoding)  # type: ignore[arg-type]
             outbox.mark_sent(1)
-            if not self._unproven:
+            if not self.unproven:
                 outbox.ack_sent()
             transport.send(data)
 
     def _flush_poll(self, transport: Transport) -> None:
-        waiting = list(self.outbox.unsent())
-        if len(waiting) == 1:
-            data, binary = waiting[0].body(self._encoding)  # type: ignore[arg-type]
-        else:
-            messages = [message for outgoing in waiting for message in outgoing.units(self.protocol, self.binary)]
-            if len(messages) > FEW_PACKETS and self.handshake.from_python:
-                waiting, messages = self._few(waiting)
-            data, binary = self._payload(messages, transport)
-        self.outbox.mark_sent(len(waiting))
+        count, data, binary = poll_answer(list(self.outbox.unsent()), self._encoding, self.handshake)  # type: ignore[arg-type]
+        self.outbox.mark_sent(count)
         self._answer(transport, data, binary)
+
+    def end_poll(self) -> None:
+        """Answer the poll that waits, if one does, with what says nothing."""
+        transport = self.transport
+        if transport is not None and transport.ready and not self._in_flight and not transport.streaming:
+            self._answer(transport, *_NOOP.body(self._encoding))  # type: ignore[arg-type]
 
     def _answer(self, transport: Transport, data: bytes, binary: bool = False) -> None:
         """Answer the poll that waits; :meth:`on_taken` follows."""
         self._in_flight = True
         transport.send(data, binary)
 
-    def _few(self, waiting: list[Outgoing]) -> tuple[list[Outgoing], list[str | bytes]]:
-        """As many whole messages as make at most FEW_PACKETS packets, attachments counted; at least one. And those packets."""
-        packets: list[str | bytes] = []
-        for index, outgoing in enumerate(waiting):
-            more = outgoing.units(self.protocol, self.binary)
-            if index and len(packets) + len(more) > FEW_PACKETS:
-                return waiting[:index], packets
-            packets += more
-        return waiting, packets
-
-    def _payload(self, messages: list[str | bytes], transport: Transport) -> tuple[bytes, bool]:
-        payload = self.protocol.payload(messages)
-        return wrap(transport.framing, payload), isinstance(payload, bytes)
-
     # -- what a transport says --------------------------------------------------------------------------------------
 
     def on_data(self, transport: Transport, data: str | bytes) -> Awaitable[None] | None:
         """Decode and dispatch; a peer that breaks the protocol is closed before the error goes back to the transport."""
         if transport is not self.transport:
-            if transport is self.probe:
-                self._on_probe_data(transport, data)
+            if self.probe is not None and transport is self.probe.transport:
+                self.probe.on_data(data)
             return None
-        self._heard = True
+        self.heard = True
         try:
             if self._framed:
                 packet = self._decoder.message(data)
@@ -447,7 +373,7 @@ class Session(Timed):
         return None
 
     def _on_body(self, transport: Transport, data: str | bytes) -> None:
-        if self._unproven:
+        if self.unproven:
             self._prove()
             if self._framed:
                 packet = self._decoder.message(data)
@@ -469,9 +395,9 @@ class Session(Timed):
     def _on_packet(self, packet: Packet) -> None:
         kind = type(packet)
         if kind is Pong:
-            self._on_pong()
+            self._heartbeat.on_pong(self)
         elif kind is Ping:
-            self._on_ping(packet)  # type: ignore[arg-type]
+            self._heartbeat.on_ping(self, packet)  # type: ignore[arg-type]
         elif kind is Close:
             self.close(CloseReason.CLIENT)
         elif kind is Noop:
@@ -516,10 +442,10 @@ class Session(Timed):
             if self.outbox.sent > self.outbox.acked:
                 # A client polls again when it has read the last answer: for stock clients that is the acknowledgement.
                 self.outbox.ack_sent()
-                if self._unproven:
+                if self.unproven:
                     self._prove()
             if self.protocol.timed_polls:
-                self._start_heartbeat()
+                self._heartbeat.start(self)
         self.flush()
 
     def on_taken(self, transport: Transport, ok: bool) -> None:
@@ -528,7 +454,7 @@ class Session(Timed):
         self._in_flight = False
         if not ok:
             self.outbox.rollback()
-        elif not self._unproven:
+        elif not self.unproven:
             self.outbox.ack_sent()
         if transport.ready:
             self.on_ready(transport)
@@ -536,8 +462,8 @@ class Session(Timed):
             self.flush()
 
     def on_detached(self, transport: Transport, loss: Loss) -> None:
-        if transport is self.probe:
-            self._drop_probe()
+        if self.probe is not None and transport is self.probe.transport:
+            self.drop_probe()
         elif self._abandoned is not None and transport in self._abandoned:
             self._abandoned.remove(transport)
         elif transport is self.transport and self.state is not SessionState.CLOSED:
@@ -551,10 +477,7 @@ class Session(Timed):
         ``binary``: whether the peer takes raw binary on it.
         """
         self._step(Input.PROBE)
-        self.probe = transport
-        self._probe_binary = binary
-        self._probed = False
-        self._set_patience(self.env.config.upgrade_timeout, self._probe_late)
+        self.probe = Probe(self, transport, binary)
         transport.start()
 
     @property
@@ -562,151 +485,42 @@ class Session(Timed):
         """Whether a second carrier may be tried now."""
         return self.state is SessionState.OPEN and self.probe is None and not (self.transport and self.transport.streaming)
 
-    def _probe_late(self) -> None:
-        self._patience = None
-        if self.probe is not None:
-            self._drop_probe()
-
-    def _on_probe_data(self, transport: Transport, data: str | bytes) -> None:
-        """Only ``2probe`` and then ``5`` may come on a carrier that is tried; anything else ends that carrier alone."""
-        try:
-            packet = self.protocol.decoder(self.env.limits).message(data)
-        except Refused:
-            packet = None
-        if isinstance(packet, Ping) and packet.data == "probe":
-            self._probed = True
-            transport.send(_PROBE_ANSWER.framed(self._encode_for(transport)))
-            self._end_poll()
-        elif isinstance(packet, Upgrade) and self._probed:
-            self._finish_upgrade(transport)
-        else:
-            self._drop_probe()
-
-    def _end_poll(self) -> None:
-        """Answer the parked poll, now and every 100 ms: a client may begin one more before it stops polling."""
-        self._noops = None
-        transport = self.transport
-        if self.probe is None or transport is None:
-            return
-        if transport.ready and not self._in_flight and not self.outbox.waiting:
-            self._answer(transport, *_NOOP.body(self._encode_for(transport)))
-        self._noops = self.env.wheel.after(NOOP_INTERVAL, self._end_poll)
-
-    def _finish_upgrade(self, transport: Transport) -> None:
+    def finish_upgrade(self, probe: Probe) -> None:
+        """The carrier that was tried takes over."""
         old = self.transport
-        self._clear_upgrade()
+        assert old is not None
+        probe.stop()
         self._step(Input.UPGRADE)
         self.probe = None
-        last = _NOOP.body(self._encode_for(old))[0] if old is not None else b""
-        self.binary = self._probe_binary
-        self._carry(transport)
+        last = _NOOP.body(self._encode_for(old))[0]
+        self.binary = probe.binary
+        self._carry(probe.transport)
         # The client says "5" only after its last poll has ended: what that poll carried has arrived.
         self.outbox.ack_sent()
-        if old is not None:
-            old.close(last)
+        old.close(last)
         self.flush()
 
-    def _drop_probe(self) -> None:
+    def drop_probe(self) -> None:
+        """The carrier that was tried is none; the present one goes on."""
         probe, self.probe = self.probe, None
-        self._clear_upgrade()
-        if self.state is not SessionState.CLOSED:
-            self._step(Input.PROBE_LOST)
         if probe is not None:
-            self.env.lingering.add(probe)
-            probe.close()
+            probe.stop()
+            self._step(Input.PROBE_LOST)
+            self._part(probe.transport)
 
-    def _clear_upgrade(self) -> None:
-        if self._noops is not None:
-            self.env.wheel.discard(self._noops)
-            self._noops = None
-        self._set_patience(0.0, None)
-
-    def _set_patience(self, delay: float, callback: Callable[[], None] | None) -> None:
-        if self._patience is not None:
-            self.env.wheel.discard(self._patience)
-            self._patience = None
-        if callback is not None:
-            self._patience = self.env.wheel.after(delay, callback)
+    def _part(self, carrier: Transport, last: bytes = b"", code: int = 1000, text: str = "") -> None:
+        """Close a carrier; it may still wait for its peer's goodbye."""
+        self.env.lingering.add(carrier)
+        carrier.close(last, code, text)
 
     # -- heartbeat --------------------------------------------------------------------------------------------------
 
-    def _start_heartbeat(self) -> None:
-        if self.state is SessionState.CLOSED:
-            return
-        config, wheel = self.env.config, self.env.wheel
-        if self.protocol.timed_polls and self.transport is not None and not self.transport.streaming:
-            self._grace = False
-            wheel.schedule(self, wheel.now() + config.polling_duration)
-            return
-        self._heard = False
-        self._grace = self._unproven and config.ping_interval > PROOF_INTERVAL
-        if self._grace:
-            wheel.schedule(self, wheel.now() + PROOF_INTERVAL)
-            return
-        delay = config.ping_interval + (config.ping_timeout if self.protocol.pinger == "client" else 0.0)
-        wheel.schedule(self, wheel.now() + delay)
-
-    def expire(self) -> None:
-        """Do what falls due in this tick of the wheel at once: a request that comes after the deadline is late, if only by a millisecond.
-
-        After more than a tick the loop was held up, and what the peer sent in time may wait behind this request.
-        """
-        now = self.env.wheel.now()
-        if self.due <= now <= self.due + COARSE * TICK:
-            due = self.due
-            self.env.wheel.discard(self)
-            self.on_deadline(due)
-
     def on_deadline(self, now: float) -> None:
-        """The heartbeat's deadline: time to ping, or the answer is overdue."""
+        """The first carrier has not come, or the heartbeat must be seen to."""
         if self.state is SessionState.OPENING:
             self.close(CloseReason.CONNECT_TIMEOUT)
-            return
-        if self.protocol.timed_polls and self.transport is not None and not self.transport.streaming:
-            self._end_idle_poll(now)
-            return
-        if self._grace:
-            # Not yet a heartbeat: whoever is behind a proxy that swallows it has longer to find another way.
-            self._grace = False
-            self.env.wheel.schedule(self, now + self.env.config.ping_interval)
-            if self._unproven:
-                self.send(_PING)
-            return
-        if self.protocol.pinger == "server" and (not self._expecting or self._heard):
-            # Whoever has sent anything since the ping is alive, however slowly a large transfer lets its pong through.
-            self._expecting, self._heard = True, False
-            self.env.wheel.schedule(self, now + self.env.config.ping_timeout)
-            self.send(_PING)
-        elif self.protocol.pinger == "client" and self._heard:
-            # A large transfer holds up the client's ping, not the client.
-            self._start_heartbeat()
         else:
-            self.close(CloseReason.PING_TIMEOUT)
-
-    def _end_idle_poll(self, now: float) -> None:
-        """A poll has waited for its time and is answered; or none has come since one was due."""
-        transport = self.transport
-        assert transport is not None
-        if self._grace:
-            self.close(CloseReason.PING_TIMEOUT)
-            return
-        self._grace = True
-        self.env.wheel.schedule(self, now + self.env.config.close_timeout)
-        if transport.ready and not self._in_flight:
-            self._answer(transport, *_NOOP.body(self._encode_for(transport)))
-
-    def _on_pong(self) -> None:
-        if self.protocol.pinger != "server":
-            raise ProtocolError("pong from the side that pings")
-        if self._expecting:
-            self._expecting = False
-            self.env.wheel.schedule(self, self.env.wheel.now() + self.env.config.ping_interval)
-
-    def _on_ping(self, packet: Ping) -> None:
-        if self.protocol.pinger != "client":
-            raise ProtocolError("ping from the side that answers pings")
-        self._start_heartbeat()
-        self.send(Outgoing(Pong(packet.data)))
+            self._heartbeat.on_deadline(self, now)
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
@@ -717,17 +531,16 @@ class Session(Timed):
         parting = None if reason.come_back else self.protocol.parting()
         if parting is not None:
             self._parted = self.send(Outgoing(parting))
-        if self._unproven:
+        if self.unproven:
             self.flush()
             self._prove()
         if self.state in (SessionState.OPENING, SessionState.DETACHED) or not len(self.outbox):
             self.close(reason)
             return
-        if self.probe is not None:
-            self._drop_probe()
+        self.drop_probe()
         self._reason = reason
         self._step(Input.DRAIN)
-        self._set_patience(DRAIN_TIMEOUT, lambda: self.close(reason))
+        self._patience = self.env.wheel.after(DRAIN_TIMEOUT, lambda: self.close(reason))
         self.flush()
 
     def close(self, reason: CloseReason, code: int = 1000, text: str = "") -> None:
@@ -735,68 +548,30 @@ class Session(Timed):
         if self.state is SessionState.CLOSED:
             return
         self._step(Input.CLOSE)
-        self.env.wheel.discard(self)
-        self._clear_upgrade()
-        self._got_attachments()
-        if self.connect_alarm is not None:
-            self.env.wheel.discard(self.connect_alarm)
-            self.connect_alarm = None
-        transport, probe = self.transport, self.probe
-        self.transport = self.probe = self._stream = None
-        for abandoned in self._abandoned or ():
-            self.env.lingering.add(abandoned)
-            abandoned.close()
-        self._abandoned = None
+        self._forget_deadlines()
+        transport, probe, abandoned = self.transport, self.probe, self._abandoned
+        self.transport = self.probe = self._stream = self._abandoned = None
         self.outbox.clear()
-        self._decoder = _DEAD
+        self._decoder = DEAD
+        for carrier in abandoned or ():
+            self._part(carrier)
         if probe is not None:
-            self.env.lingering.add(probe)
-            probe.close()
+            probe.stop()
+            self._part(probe.transport)
         if transport is not None:
-            self.env.lingering.add(transport)
-            transport.close(self._last_words(transport, reason), _CODES.get(reason, code), text or reason.text)
+            self._part(transport, self._last_words(transport, reason), close_code(reason, code), text or reason.text)
         self.env.on_closed(self, reason)
 
+    def _forget_deadlines(self) -> None:
+        for timed in (self, self.connect_alarm, self._patience, self._attachments):
+            if timed is not None:
+                self.env.wheel.discard(timed)
+        self.connect_alarm = self._patience = self._attachments = None
+
     def _last_words(self, transport: Transport, reason: CloseReason) -> bytes:
-        recall = self.protocol.unknown_session
         if self._parted:
             return b""
-        if recall is not None and reason.come_back:
-            # A WebSocket's end says it by itself; over HTTP the client must be told to come back.
-            return b"" if transport.framing in (Framing.FRAME, Framing.FRAME_DEFLATED) else wrap(transport.framing, recall)
-        # python-engineio's client takes a close packet for the end of everything (5.x, _receive_packet) and does not come back; after a
-        # poll that ends with nothing it asks again, learns that the session is gone, and does.
-        quietly = reason is CloseReason.CLIENT or (reason.come_back and not transport.streaming and self.handshake.from_python)
-        packet = self.protocol.farewell(transport.framing, quietly)
-        if packet is None:
-            return b""
-        outgoing = Outgoing(packet)
-        if transport.streaming:
-            return outgoing.framed(self._encode_for(transport))
-        return outgoing.body(self._encode_for(transport))[0]
+        return last_words(self._encode_for(transport), transport.streaming, reason, self.handshake)
 
     def _encode_for(self, transport: Transport) -> Encoding:
         return encoding_of(self.protocol, transport.framing, self.binary)
-
-
-#: WebSocket close codes for ends that have one (RFC 6455, section 7.4.1; 4008 is ours: slow consumer).
-_CODES = {CloseReason.SHUTDOWN: 1001, CloseReason.TOO_BIG: 1009, CloseReason.SLOW_CONSUMER: 4008}
-
-
-class _DeadDecoder(Decoder):
-    """The decoder of an ended session: holds nothing and understands nothing."""
-
-    __slots__ = ()
-
-    def message(self, data: str | bytes) -> Packet | None:
-        return None
-
-    def payload(self, data: str | bytes) -> list[Packet]:
-        return []
-
-    @property
-    def pending(self) -> bool:
-        return False
-
-
-_DEAD = _DeadDecoder()

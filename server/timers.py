@@ -96,6 +96,16 @@ class Wheel:
         self.schedule(alarm, self._clock.time() + delay)
         return alarm
 
+    def expire(self, item: Timed) -> None:
+        """Call ``item`` at once if it falls due in this tick: who comes after the deadline is late, if only by a millisecond.
+
+        After more than a tick the loop was held up, and what came in time may wait behind this call.
+        """
+        if item.due <= self._clock.time() <= item.due + COARSE * TICK:
+            due = item.due
+            self.discard(item)
+            item.on_deadline(due)
+
     def discard(self, item: Timed) -> None:
         """Forget the deadline of ``item``; harmless when it has none."""
         item.due = math.inf

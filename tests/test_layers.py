@@ -20,6 +20,7 @@ LAYERS: dict[str, int] = {
     "server.config": 0,
     "server.errors": 0,
     "server.events": 0,
+    "server.states": 0,
     "transports.base": 0,
     "transports.framing": 0,
     "transports.masking": 0,
@@ -42,8 +43,11 @@ LAYERS: dict[str, int] = {
     "server.timers": 1,
     "transports.frames": 1,
     # 2: what waits to be sent
+    "server.answers": 2,
+    "server.heartbeat": 2,
     "server.outbox": 2,
     "server.outgoing": 2,
+    "server.upgrade": 2,
     "transports.poller": 2,
     # 3: one connection
     "server.session": 3,
@@ -94,7 +98,7 @@ THIRD_PARTY: dict[str, set[str] | None] = {
     "msgpack": {"server.envelope"},
 }
 #: Bytes or strings in, values out: no clock, no log, no chance, no I/O.
-PURE = re.compile(r"server\.(protocols\..*|events|envelope|outgoing)|transports\.(framing|frames)")
+PURE = re.compile(r"server\.(protocols\..*|answers|events|envelope|outgoing|states)|transports\.(framing|frames)")
 IMPURE = {"asyncio", "logging", "os", "random", "secrets", "select", "selectors", "socket", "ssl", "subprocess", "threading", "time"}
 
 

@@ -15,9 +15,11 @@ from anywire.server.events import Event, Message, Open
 from anywire.server.outgoing import Outgoing
 from anywire.server.protocols.base import Limits
 from anywire.server.protocols.engineio4 import BareEngineIO4, EngineIO4
-from anywire.server.session import DRAIN_TIMEOUT, NOOP_INTERVAL, Session, SessionEnv, SessionState, StateError
-from anywire.server.session import Input as SessionInput
+from anywire.server.session import DRAIN_TIMEOUT, Session, SessionEnv
+from anywire.server.states import Input as SessionInput
+from anywire.server.states import SessionState, StateError
 from anywire.server.timers import Wheel
+from anywire.server.upgrade import NOOP_INTERVAL
 from anywire.transports.base import Loss, Refused, Transport
 from fakes import FakeClock, FakePoll, FakeStream
 from hypothesis import given, settings
@@ -71,6 +73,11 @@ class World:
         carrier.park()
         self.clock.advance(0)
         return carrier.sent[-1] if len(carrier.sent) > before else None
+
+    @property
+    def on_trial(self) -> Transport | None:
+        """The carrier that is tried beside the present one."""
+        return self.session.probe.transport if self.session.probe is not None else None
 
     def probe(self) -> FakeStream:
         """The client opens a WebSocket beside its polls."""
@@ -279,6 +286,17 @@ def test_an_upgrade_that_takes_too_long_is_given_up_and_the_polls_go_on() -> Non
     assert world.ends == [] and len(world.env.wheel) == 1
 
 
+def test_a_probe_that_is_repeated_is_answered_again_and_keeps_one_alarm() -> None:
+    world = World(upgrade_timeout=5)
+    stream = world.probe()
+    world.session.on_data(stream, "2probe")
+    kept = len(world.env.wheel)
+    for _ in range(50):
+        world.session.on_data(stream, "2probe")
+    assert stream.sent == [framed("3probe")] * 51
+    assert len(world.env.wheel) == kept
+
+
 def test_a_finished_upgrade_leaves_no_alarm_behind() -> None:
     world = World(upgrade_timeout=0.5)
     stream = world.probe()
@@ -368,9 +386,9 @@ def test_no_history_of_polls_and_upgrades_loses_doubles_or_reorders_a_message(hi
         elif step == "probe" and world.session.can_upgrade:
             stream, read = world.probe(), 0
             world.session.on_data(stream, "2probe")
-        elif step == "upgrade" and stream is not None and world.session.probe is stream and not carrier.is_ready and slow is None:
+        elif step == "upgrade" and stream is not None and world.on_trial is stream and not carrier.is_ready and slow is None:
             world.session.on_data(stream, "5")
-        elif step == "give up" and stream is not None and world.session.probe is stream:
+        elif step == "give up" and stream is not None and world.on_trial is stream:
             stream.closed = (b"", 1000, "")
             world.session.on_detached(stream, Loss.PEER)
         elif step == "tick":

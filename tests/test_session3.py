@@ -7,7 +7,7 @@ from anywire.server.errors import CloseReason
 from anywire.server.events import Event, Message
 from anywire.server.outgoing import Outgoing
 from anywire.server.protocols.engineio3 import BareEngineIO3, EngineIO3
-from anywire.server.session import SessionState
+from anywire.server.states import SessionState
 from anywire.transports.base import Refused
 from fakes import FakePoll, FakeStream
 from test_session import World, framed
@@ -39,7 +39,7 @@ def test_a_request_in_the_tick_after_the_deadline_is_late_and_one_after_a_longer
         world = World(FakeStream, BareEngineIO3, ping_interval=0.3, ping_timeout=0.2)
         # The loop's timers have not run yet.
         world.clock.now += 0.5 + late
-        world.session.expire()
+        world.env.wheel.expire(world.session)
         assert world.ends == ends, late
 
 

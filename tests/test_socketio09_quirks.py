@@ -80,7 +80,7 @@ def test_a_page_that_has_no_origin_is_asked_for_by_name(origins: Any, status: in
 
 def test_a_quiet_websocket_is_proven_by_a_ping_before_any_heartbeat(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Until something comes over it, all that is sent over it is kept for the poll that follows a swallowed one."""
-    monkeypatch.setattr("anywire.server.session.PROOF_INTERVAL", 0.05)
+    monkeypatch.setattr("anywire.server.heartbeat.PROOF_INTERVAL", 0.05)
 
     async def main() -> None:
         async with serving() as sio, RawClient(sio.port) as client:
@@ -88,11 +88,11 @@ def test_a_quiet_websocket_is_proven_by_a_ping_before_any_heartbeat(run: Callabl
             sio.emit("x")
             assert await client.frame() == (0x81, b'5:::{"name":"x"}')
             session = sio._hub.sessions[sid]
-            assert session._unproven and len(session.outbox) == 2
+            assert session.unproven and len(session.outbox) == 2
             assert await client.frame() == (0x81, b"2::")
             client.send(text("2::") + text("3:1::y"))
             assert await client.frame() == (0x81, b"6:::1")
-            assert not session._unproven and len(session.outbox) == 0
+            assert not session.unproven and len(session.outbox) == 0
 
     run(main())
 

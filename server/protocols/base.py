@@ -17,7 +17,7 @@ from ..events import Close, Connect, ConnectError, Noop, Open, Packet
 if TYPE_CHECKING:
     from ..config import Config
 
-__all__ = ["Decoder", "Limits", "Located", "Protocol"]
+__all__ = ["DEAD", "Decoder", "Limits", "Located", "Protocol"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,25 @@ class Decoder(abc.ABC):
     @abc.abstractmethod
     def pending(self) -> bool:
         """Whether a packet waits for attachments (it must be completed before a deadline)."""
+
+
+class _DeadDecoder(Decoder):
+    """The decoder of an ended session: holds nothing and understands nothing."""
+
+    __slots__ = ()
+
+    def message(self, data: str | bytes) -> Packet | None:
+        return None
+
+    def payload(self, data: str | bytes) -> list[Packet]:
+        return []
+
+    @property
+    def pending(self) -> bool:
+        return False
+
+
+DEAD: Decoder = _DeadDecoder()
 
 
 class Protocol(abc.ABC):
