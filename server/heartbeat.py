@@ -57,6 +57,10 @@ class Heartbeat:
         """The peer was silent for as long as :meth:`silence` says, or its pong is missing."""
         raise NotImplementedError
 
+    def on_poll(self, session: Session) -> None:
+        """The peer polls again."""
+        return None
+
     def on_ping(self, session: Session, ping: Ping) -> None:
         """The peer pings. Raises ProtocolError when that is ours to do."""
         raise ProtocolError("ping from the side that answers pings")
@@ -120,6 +124,9 @@ class TimedPolls(ServerPings):
     def start(self, session: Session) -> None:
         session.grace = False
         session.env.wheel.schedule(session, session.env.wheel.now() + session.env.config.polling_duration)
+
+    def on_poll(self, session: Session) -> None:
+        self.start(session)
 
     def on_deadline(self, session: Session, now: float) -> None:
         if session.grace:

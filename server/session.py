@@ -2,7 +2,7 @@
 
 A session outlives its carriers. It gets its transport, its clock (inside the wheel) and what to do with packets handed in, so it
 can be run without a loop. What may follow what stands in ``states``, who must show that it lives in ``heartbeat``, how a second carrier
-is tried in ``upgrade``, and what a poll or an ending carrier is given in ``answers``.
+is tried in ``upgrade``, how a carrier is given what waits in ``delivery``, and how it is taken leave of in ``farewell``.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..transports.base import Framing, Loss, Refused, Transport
 from ..transports.framing import text_frame
-from .answers import close_code, last_words, poll_answer
 from .config import Config
+from .delivery import NOOP, Delivery, delivery_to
 from .errors import CloseReason, ProtocolError
 from .events import Close, Event, Message, Noop, Open, Packet, Ping, Pong, Receipt, Upgrade
+from .farewell import close_code, last_words
 from .heartbeat import Heartbeat, heartbeat_of
 from .outbox import Outbox
 from .outgoing import Encoding, Outgoing, encoding_of
@@ -40,7 +41,6 @@ DRAIN_TIMEOUT = 5.0
 #: Carriers of one session that its client has left behind; there are four kinds of transport.
 MAX_ABANDONED = 4
 
-_NOOP = Outgoing(Noop())
 #: What a lost carrier means for the session.
 _REASONS = {
     Loss.PEER: CloseReason.TRANSPORT_CLOSE,
@@ -77,9 +77,9 @@ class Session(Timed):
     """One peer. ``id`` is the engine's id: a secret between the two sides, never shown to others."""
 
     __slots__ = (
-        "_abandoned", "_attachments", "_decoder", "_encoding", "_flush_due", "_framed", "_heartbeat", "_in_flight", "_parted", "_patience",
-        "_reason", "_stream", "binary", "connect_alarm", "env", "expecting", "grace", "handshake", "heard", "id", "outbox", "probe",
-        "protocol", "sockets", "state", "transport", "unproven",
+        "_abandoned", "_attachments", "_decoder", "_delivery", "_encoding", "_flush_due", "_framed", "_parted", "_patience", "_reason",
+        "_stream", "binary", "connect_alarm", "env", "expecting", "grace", "handshake", "heard", "heartbeat", "id", "in_flight", "outbox",
+        "probe", "protocol", "sockets", "state", "transport", "unproven",
     )  # fmt: skip
 
     def __init__(self, id_: str, protocol: Protocol, env: SessionEnv, handshake: Handshake, binary: bool = True) -> None:
@@ -98,15 +98,15 @@ class Session(Timed):
         self.connect_alarm: Alarm | None = None
         self._decoder: Decoder = protocol.decoder(env.limits)
         #: What the heartbeat knows of the peer; see its module.
-        self._heartbeat: Heartbeat = heartbeat_of(protocol, streaming=True)
+        self.heartbeat: Heartbeat = heartbeat_of(protocol, streaming=True)
         self.heard = self.expecting = self.grace = False
         #: The carrier, if it is a stream, and how messages are written for it.
         self._stream: Transport | None = None
         self._encoding: Encoding | None = None
         self._flush_due = False
         self._framed = False
-        #: Whether a poll was answered and its connection has not said yet whether it took the answer.
-        self._in_flight = False
+        self._delivery: Delivery = delivery_to(streaming=True)
+        self.in_flight = False
         #: The deadline of a drain.
         self._patience: Alarm | None = None
         #: A deadline for the attachments of the packet that waits for them.
@@ -144,7 +144,7 @@ class Session(Timed):
         for packet in self.protocol.open_packets(opened):
             self.send(Outgoing(packet))
         if self.state is not SessionState.CLOSED:
-            self._heartbeat.start(self)
+            self.heartbeat.start(self)
         told(self)
         transport.start()
 
@@ -175,16 +175,17 @@ class Session(Timed):
             self.outbox.rollback()
             self.unproven, self.expecting = True, False
             self._carry(transport)
-            self._heartbeat.start(self)
+            self.heartbeat.start(self)
         transport.start()
         self.flush()
 
-    def _prove(self) -> None:
+    def prove(self) -> None:
         """Something came from the peer on this carrier: it works, and what was sent on it has arrived."""
-        self.unproven = False
-        self.outbox.ack_sent()
-        if self.transport is not None:
-            self._carry(self.transport)
+        if self.unproven:
+            self.unproven = False
+            self.outbox.ack_sent()
+            if self.transport is not None:
+                self._carry(self.transport)
 
     def _attach(self, transport: Transport) -> None:
         self._step(Input.ATTACH)
@@ -192,8 +193,9 @@ class Session(Timed):
 
     def _carry(self, transport: Transport) -> None:
         self.transport = transport
-        self._in_flight = False
-        self._heartbeat = heartbeat_of(self.protocol, transport.streaming)
+        self.in_flight = False
+        self.heartbeat = heartbeat_of(self.protocol, transport.streaming)
+        self._delivery = delivery_to(transport.streaming)
         self._framed = transport.framing in (Framing.FRAME, Framing.FRAME_DEFLATED)
         if self._framed:
             self.binary = self.binary and transport.binary
@@ -267,7 +269,7 @@ class Session(Timed):
             return True
         if self.unproven and self.outbox.sent > self.outbox.acked:
             # Too much to keep for a carrier that may yet fail.
-            self._prove()
+            self.prove()
             return self.push(outgoing)
         if self.env.config.slow_consumer == "close" and not outgoing.volatile:
             log.warning("! %s...: queue full (%d messages, %d bytes)", self.id[:12], len(self.outbox), self.outbox.bytes)
@@ -310,38 +312,14 @@ class Session(Timed):
             else:
                 self._release()
         if transport is not None and outbox.waiting and transport.ready:
-            if transport.streaming:
-                self._flush_stream(transport)
-            elif not self._in_flight:
-                self._flush_poll(transport)
+            self._delivery.flush(self, transport, self._encoding)  # type: ignore[arg-type]
         if self.state is _CLOSING and outbox.last == outbox.acked:
             self.close(self._reason)
 
-    def _flush_stream(self, transport: Transport) -> None:
-        outbox = self.outbox
-        while outbox.waiting and transport.ready:
-            outgoing = next(outbox.unsent())
-            data = outgoing.framed(self._encoding)  # type: ignore[arg-type]
-            outbox.mark_sent(1)
-            if not self.unproven:
-                outbox.ack_sent()
-            transport.send(data)
-
-    def _flush_poll(self, transport: Transport) -> None:
-        count, data, binary = poll_answer(list(self.outbox.unsent()), self._encoding, self.handshake)  # type: ignore[arg-type]
-        self.outbox.mark_sent(count)
-        self._answer(transport, data, binary)
-
     def end_poll(self) -> None:
         """Answer the poll that waits, if one does, with what says nothing."""
-        transport = self.transport
-        if transport is not None and transport.ready and not self._in_flight and not transport.streaming:
-            self._answer(transport, *_NOOP.body(self._encoding))  # type: ignore[arg-type]
-
-    def _answer(self, transport: Transport, data: bytes, binary: bool = False) -> None:
-        """Answer the poll that waits; :meth:`on_taken` follows."""
-        self._in_flight = True
-        transport.send(data, binary)
+        if self.transport is not None:
+            self._delivery.end_poll(self, self.transport, self._encoding)  # type: ignore[arg-type]
 
     # -- what a transport says --------------------------------------------------------------------------------------
 
@@ -374,7 +352,7 @@ class Session(Timed):
 
     def _on_body(self, transport: Transport, data: str | bytes) -> None:
         if self.unproven:
-            self._prove()
+            self.prove()
             if self._framed:
                 packet = self._decoder.message(data)
                 if packet is not None:
@@ -395,9 +373,9 @@ class Session(Timed):
     def _on_packet(self, packet: Packet) -> None:
         kind = type(packet)
         if kind is Pong:
-            self._heartbeat.on_pong(self)
+            self.heartbeat.on_pong(self)
         elif kind is Ping:
-            self._heartbeat.on_ping(self, packet)  # type: ignore[arg-type]
+            self.heartbeat.on_ping(self, packet)  # type: ignore[arg-type]
         elif kind is Close:
             self.close(CloseReason.CLIENT)
         elif kind is Noop:
@@ -433,33 +411,12 @@ class Session(Timed):
             self._attachments = None
 
     def on_ready(self, transport: Transport) -> None:
-        if transport is not self.transport:
-            return
-        if self._in_flight:
-            # It has not read the last answer, and may never: what that carried is this poll's, should its connection fail.
-            return
-        if not transport.streaming:
-            if self.outbox.sent > self.outbox.acked:
-                # A client polls again when it has read the last answer: for stock clients that is the acknowledgement.
-                self.outbox.ack_sent()
-                if self.unproven:
-                    self._prove()
-            if self.protocol.timed_polls:
-                self._heartbeat.start(self)
-        self.flush()
+        if transport is self.transport:
+            self._delivery.on_ready(self)
 
     def on_taken(self, transport: Transport, ok: bool) -> None:
-        if self.state is SessionState.CLOSED or transport is not self.transport:
-            return
-        self._in_flight = False
-        if not ok:
-            self.outbox.rollback()
-        elif not self.unproven:
-            self.outbox.ack_sent()
-        if transport.ready:
-            self.on_ready(transport)
-        elif self.state is SessionState.CLOSING:
-            self.flush()
+        if transport is self.transport:
+            self._delivery.on_taken(self, transport, ok)
 
     def on_detached(self, transport: Transport, loss: Loss) -> None:
         if self.probe is not None and transport is self.probe.transport:
@@ -492,7 +449,7 @@ class Session(Timed):
         probe.stop()
         self._step(Input.UPGRADE)
         self.probe = None
-        last = _NOOP.body(self._encode_for(old))[0]
+        last = NOOP.body(self._encode_for(old))[0]
         self.binary = probe.binary
         self._carry(probe.transport)
         # The client says "5" only after its last poll has ended: what that poll carried has arrived.
@@ -520,7 +477,7 @@ class Session(Timed):
         if self.state is SessionState.OPENING:
             self.close(CloseReason.CONNECT_TIMEOUT)
         else:
-            self._heartbeat.on_deadline(self, now)
+            self.heartbeat.on_deadline(self, now)
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
@@ -533,7 +490,7 @@ class Session(Timed):
             self._parted = self.send(Outgoing(parting))
         if self.unproven:
             self.flush()
-            self._prove()
+            self.prove()
         if self.state in (SessionState.OPENING, SessionState.DETACHED) or not len(self.outbox):
             self.close(reason)
             return

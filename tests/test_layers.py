@@ -43,7 +43,8 @@ LAYERS: dict[str, int] = {
     "server.timers": 1,
     "transports.frames": 1,
     # 2: what waits to be sent
-    "server.answers": 2,
+    "server.delivery": 2,
+    "server.farewell": 2,
     "server.heartbeat": 2,
     "server.outbox": 2,
     "server.outgoing": 2,
@@ -98,7 +99,7 @@ THIRD_PARTY: dict[str, set[str] | None] = {
     "msgpack": {"server.envelope"},
 }
 #: Bytes or strings in, values out: no clock, no log, no chance, no I/O.
-PURE = re.compile(r"server\.(protocols\..*|answers|events|envelope|outgoing|states)|transports\.(framing|frames)")
+PURE = re.compile(r"server\.(protocols\..*|envelope|events|farewell|outgoing|states)|transports\.(framing|frames)")
 IMPURE = {"asyncio", "logging", "os", "random", "secrets", "select", "selectors", "socket", "ssl", "subprocess", "threading", "time"}
 
 

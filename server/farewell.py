@@ -1,4 +1,4 @@
-"""What a carrier is given as one whole: the answer to a poll, and a session's last words on it. Pure: values in, bytes out."""
+"""A session's last words on a carrier. Pure: values in, bytes out."""
 
 from __future__ import annotations
 
@@ -12,36 +12,10 @@ from .outgoing import Encoding, Outgoing
 if TYPE_CHECKING:
     from .handshake import Handshake
 
-__all__ = ["FEW_PACKETS", "close_code", "last_words", "poll_answer"]
+__all__ = ["close_code", "last_words"]
 
-#: python-engineio's client (up to 4.15) drops the connection at a payload of more packets than this.
-FEW_PACKETS = 16
 #: WebSocket close codes for ends that have one (RFC 6455, section 7.4.1; 4008 is ours: slow consumer).
 _CODES = {CloseReason.SHUTDOWN: 1001, CloseReason.TOO_BIG: 1009, CloseReason.SLOW_CONSUMER: 4008}
-
-
-def poll_answer(waiting: list[Outgoing], encoding: Encoding, handshake: Handshake) -> tuple[int, bytes, bool]:
-    """How many of the messages that wait a poll takes, and the body that carries them and whether it is binary."""
-    if len(waiting) == 1:
-        return 1, *waiting[0].body(encoding)
-    protocol, framing, binary = encoding
-    packets = [packet for outgoing in waiting for packet in outgoing.units(protocol, binary)]
-    count = len(waiting)
-    if len(packets) > FEW_PACKETS and handshake.from_python:
-        count, packets = _few(waiting, encoding)
-    payload = protocol.payload(packets)
-    return count, wrap(framing, payload), isinstance(payload, bytes)
-
-
-def _few(waiting: list[Outgoing], encoding: Encoding) -> tuple[int, list[str | bytes]]:
-    """As many whole messages as make at most FEW_PACKETS packets, attachments counted; at least one. And those packets."""
-    packets: list[str | bytes] = []
-    for count, outgoing in enumerate(waiting):
-        more = outgoing.units(encoding.protocol, encoding.binary)
-        if count and len(packets) + len(more) > FEW_PACKETS:
-            return count, packets
-        packets += more
-    return len(waiting), packets
 
 
 def last_words(encoding: Encoding, streaming: bool, reason: CloseReason, handshake: Handshake) -> bytes:
