@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from tornado.web import decode_signed_value
 
+from .asking import Asker
 from .backplane.base import Backplane
 from .backplane.memory import MemoryBackplane
 from .backplane.redis import RedisBackplane
@@ -37,8 +38,6 @@ __all__ = ["RemoteSocket", "Server", "get_tornado_handler"]
 
 log = logging.getLogger("anywire.server")
 
-#: Seconds that the callback of an emit waits for acknowledgements, from clients of this process and of others.
-CALLBACK_PATIENCE, CALLBACK_PATIENCE_ELSEWHERE = 3600.0, 60.0
 Targets = str | Iterable[str] | None
 _new = tuple.__new__
 #: What the sending methods return: already done, or about to be.
@@ -87,6 +86,7 @@ class Server(Endpoint):
         refuses = config.binary_fallback == "refuse"
         self._local = LocalOperations(self._hub, config.max_rooms, config.per_message_deflate_threshold, self._kick, refuses)
         self._cluster = Cluster(self._hub, _backplane(config), self._local, self._join)
+        self._asker = Asker(self._hub, self._cluster, self._local, self._protocols[0], self._runner, self.start_background_task)
         self._outgoing_hooks: list[Callable[..., Any]] = []
         self._deflate_threshold = config.per_message_deflate_threshold
         #: Joins the other processes; there once it was asked for.
@@ -246,7 +246,8 @@ class Server(Endpoint):
         if callback is not None:
             if not callable(callback):
                 raise TypeError(f"callback must be callable, not {type(callback).__name__}")
-            return self._emit_asking(packet, sockets, volatile, callback, body)
+            self._asker.ask(packet, sockets, volatile, callback, body)
+            return SETTLED
         message = self._cluster.pack("emit", body) if body else b""
         written = self._hub.fan_out(sockets, outgoing)
         if message:
@@ -280,7 +281,8 @@ class Server(Endpoint):
         args = () if data is None else data if type(data) is tuple else (data,)
         self._check_emit(event, args, target, namespace)
         single = isinstance(target, str) and (sid is not None or node_of(target) is not None)
-        answers, complete = await self._gather(event, args, _names(target), namespace, timeout, single, ignore_queue)
+        packet = Event(namespace, event, args)
+        answers, complete = await self._asker.gather(packet, _names(target), timeout, single, ignore_queue)
         if single:
             if not answers:
                 raise TimeoutError(f"no acknowledgement of {event!r} within {timeout} seconds")
@@ -293,68 +295,6 @@ class Server(Endpoint):
             error.responses = responses
             raise error
         return responses
-
-    async def _gather(
-        self, event: str, args: tuple[Any, ...], rooms: list[str] | None, namespace: str, timeout: float, single: bool, local: bool
-    ) -> tuple[list[tuple[str, tuple[Any, ...] | None]], bool]:
-        """Ask local clients and other nodes; the answers, and whether all came in time."""
-        packet = Event(namespace, event, args)
-        outgoing = Outgoing(packet)
-        outgoing.messages(self._protocols[0], True)  # as for an emit
-        sockets = self._hub.select(namespace, rooms)
-        if single:
-            sockets = sockets[:1]
-        if self._local.refuses_binary:
-            self._local.check(sockets, outgoing)
-        with self._cluster.asking() as (id_, gathered):
-            body = {
-                "namespace": namespace, "event": event, "args": list(args), "rooms": rooms, "skip_sids": [], "skip_rooms": [],
-                "volatile": False, "ack": id_, "timeout": float(timeout),
-            }  # fmt: skip
-            ends = asyncio.get_running_loop().time() + timeout
-            gathered.clients = len(sockets)
-            for socket in sockets:
-                self._local.ask(socket, packet, timeout, lambda values, sid=socket.sid: gathered.answer((sid, values)))  # type: ignore[misc]
-            if single and not sockets and rooms:
-                node = node_of(rooms[0])
-                if local or node in (None, self._hub.node) or not await self._cluster.ask_home(node or "", timeout, body):
-                    raise BadNamespaceError(f"{rooms[0]!r} is not connected to namespace {namespace!r}")
-            elif not single and not local and not self._cluster.alone:
-                await self._cluster.ask_others("emit", gathered, timeout, body)
-            else:
-                gathered.expect(-1, 0)
-            complete = await self._cluster.answers(gathered, ends - asyncio.get_running_loop().time())
-            return gathered.answers, complete
-
-    def _emit_asking(
-        self, packet: Event, sockets: list[Socket], volatile: bool, callback: Callable[..., Any], body: dict[str, Any]
-    ) -> Coroutine[Any, Any, None]:
-        """Emit with a callback for each acknowledgement. Local clients are asked now; others, if there is a ``body``, by a task."""
-
-        def answered(values: tuple[Any, ...] | None) -> None:
-            if values is None:
-                return
-            try:
-                result = callback(*values)
-            except Exception:
-                log.exception("! an acknowledgement's callback failed")
-            else:
-                if isinstance(result, Coroutine):
-                    self._runner().run(result, _log_callback)
-
-        for socket in sockets:
-            self._local.ask(socket, packet, CALLBACK_PATIENCE, answered, volatile)
-        if body and not (sockets and body["rooms"] == [sockets[0].sid]):
-            self.start_background_task(self._ask_others, body, answered)
-        return SETTLED
-
-    async def _ask_others(self, body: dict[str, Any], answered: Callable[[tuple[Any, ...] | None], None]) -> None:
-        with self._cluster.asking() as (id_, gathered):
-            asked = {**body, "ack": id_, "timeout": CALLBACK_PATIENCE_ELSEWHERE}
-            await self._cluster.ask_others("emit", gathered, CALLBACK_PATIENCE_ELSEWHERE, asked)
-            await self._cluster.answers(gathered, CALLBACK_PATIENCE_ELSEWHERE)
-            for _, values in gathered.answers:
-                answered(values)
 
     def _check_emit(self, event: Any, args: tuple[Any, ...], target: Any, namespace: str) -> None:
         if type(event) is not str or event in UNSENT:
@@ -585,8 +525,3 @@ def _names(target: Targets) -> list[str] | None:
 def _value(values: tuple[Any, ...]) -> Any:
     """An acknowledgement's arguments as a handler's caller expects them (python-socketio's rule)."""
     return None if not values else values[0] if len(values) == 1 else values
-
-
-def _log_callback(result: Any, error: BaseException | None) -> None:
-    if error is not None:
-        log.error("! an acknowledgement's callback failed", exc_info=error)

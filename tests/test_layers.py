@@ -57,6 +57,7 @@ LAYERS: dict[str, int] = {
     "server.hub": 4,
     "transports.exchange": 4,
     # 5: what an application or another process says to them; the transports themselves
+    "server.asking": 5,
     "server.backplane.memory": 5,
     "server.backplane.redis": 5,
     "server.check": 5,
