@@ -39,7 +39,7 @@ class Owner:
 
 
 class Answering(Owner):
-    """Corks its wire, as a WebSocket does, while it answers what it reads."""
+    """Answers what it reads."""
 
     def __init__(self, wire: Wire, *answers: tuple[Wire, bytes]) -> None:
         super().__init__()
@@ -48,10 +48,8 @@ class Answering(Owner):
 
     def on_bytes(self, data: bytes) -> None:
         super().on_bytes(data)
-        self.wire.cork()
         for wire, answer in self.answers:
             wire.write(answer)
-        self.wire.uncork()
 
     def on_backlog(self) -> None:
         self.backlogs += 1

@@ -59,26 +59,10 @@ class FrameParser:
 
     def feed(self, data: bytes) -> None:
         """Take what arrived. Raises FrameError, after which the parser is not used again."""
-        if self._buffer:
-            data = self._buffer + data
-            self._buffer = b""
-        elif self._chunks is None:
-            data = self._feed_whole(data)
-            if not data:
-                return
-        position, end = 0, len(data)
-        if self._partial is not None:
-            position = self._go_on(data)
-        while end - position >= 2 and not self.stopped and self._partial is None:
-            after = self._frame(data, position, end)
-            if after < 0:
-                break
-            position = after
-        if position < end and not self.stopped:
-            self._buffer = data[position:]
-
-    def _feed_whole(self, data: bytes) -> bytes:
-        """The hot path: whole messages of one frame and less than 64 KB. What it did not take, for the general one."""
+        if self._buffer or self._chunks is not None:
+            self._go_through(data)
+            return
+        # The hot path: whole messages of one frame and less than 64 KB.
         position, end = 0, len(data)
         while end - position >= 6 and not self.stopped:
             first, size, start = data[position], data[position + 1] - 0x80, position + 6
@@ -102,7 +86,24 @@ class FrameParser:
             else:
                 break
             position = after
-        return b"" if self.stopped else data[position:]
+        if position < end and not self.stopped:
+            self._go_through(data[position:])
+
+    def _go_through(self, data: bytes) -> None:
+        """The general path: whatever can be a frame, or a part of one."""
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        position, end = 0, len(data)
+        if self._partial is not None:
+            position = self._go_on(data)
+        while end - position >= 2 and not self.stopped and self._partial is None:
+            after = self._frame(data, position, end)
+            if after < 0:
+                break
+            position = after
+        if position < end and not self.stopped:
+            self._buffer = data[position:]
 
     def _frame(self, data: bytes, position: int, end: int) -> int:
         """Parse the frame at ``position``; the position behind it, or -1 when too little of it is there."""

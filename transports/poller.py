@@ -34,7 +34,7 @@ class Pollable(Protocol):
         """The kernel has room."""
 
     def on_batch_end(self) -> None:
-        """All sockets of the batch have been read; only for those that were put off."""
+        """All sockets of the batch have been read; only for those that are in :attr:`Poller.late`."""
 
 
 class Poller:
@@ -44,8 +44,8 @@ class Poller:
         self._loop = loop
         self._epoll = select.epoll()
         self._items: dict[int, Pollable] = {}
-        #: Those of the batch that have something left to do at its end; None outside of one.
-        self._late: list[Pollable] | None = None
+        #: Those of the batch that is being handed out that want :meth:`Pollable.on_batch_end`; None outside of one.
+        self.late: list[Pollable] | None = None
         loop.add_reader(self._epoll.fileno(), self._turn)
 
     def set(self, fd: int, item: Pollable, read: bool, write: bool) -> None:
@@ -62,45 +62,36 @@ class Poller:
         if self._items.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
-    def put_off(self, item: Pollable) -> bool:
-        """Have ``item`` called at the end of the batch that is being handed out. False when none is."""
-        if self._late is None:
-            return False
-        self._late.append(item)
-        return True
-
     def _turn(self) -> None:
         left = EVENTS_A_TURN
         # What has come meanwhile is taken too: asking again costs a tenth of a turn of the loop.
         while left > 0 and (ready := self._epoll.poll(0, EVENTS_A_BATCH)):
             left -= len(ready)
             late: list[Pollable] = []
-            self._late = late
+            self.late = late
             try:
-                for fd, events in ready:
-                    self._hand_out(fd, events)
+                self._hand_out(ready)
             finally:
-                self._late = None
+                self.late = None
                 for item in late:
-                    self._end_batch(item)
+                    try:
+                        item.on_batch_end()
+                    except Exception:
+                        log.exception("! a socket's owner failed")
 
-    def _end_batch(self, item: Pollable) -> None:
-        try:
-            item.on_batch_end()
-        except Exception:
-            log.exception("! a socket's owner failed")
-
-    def _hand_out(self, fd: int, events: int) -> None:
-        item = self._items.get(fd)
-        if item is None:
-            return
-        try:
-            if events & ~_EPOLLOUT:
-                item.on_readable()
-            if events & _EPOLLOUT and self._items.get(fd) is item:
-                item.on_writable()
-        except Exception:
-            log.exception("! a socket's owner failed")
+    def _hand_out(self, ready: list[tuple[int, int]]) -> None:
+        items = self._items
+        for fd, events in ready:
+            item = items.get(fd)
+            if item is None:
+                continue
+            try:
+                if events & ~_EPOLLOUT:
+                    item.on_readable()
+                if events & _EPOLLOUT and items.get(fd) is item:
+                    item.on_writable()
+            except Exception:
+                log.exception("! a socket's owner failed")
 
 
 class LoopPoller(Poller):
@@ -108,7 +99,7 @@ class LoopPoller(Poller):
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._late = None
+        self.late = None
 
     def set(self, fd: int, item: Pollable, read: bool, write: bool) -> None:
         if read:

@@ -122,7 +122,6 @@ class WebSocket(Transport):
 
     def on_bytes(self, data: bytes) -> None:
         """Bytes from the peer. Whatever they are, nothing escapes into the loop."""
-        self._wire.cork()
         try:
             self._parser.feed(data)
         except FrameError as error:
@@ -132,7 +131,6 @@ class WebSocket(Transport):
         except Exception:
             log.exception("! a message failed")
             self._fail(1011, "internal error", Loss.ERROR)
-        self._wire.uncork()
 
     def on_backlog(self) -> None:
         """The answers to what was read are more than the kernel takes."""

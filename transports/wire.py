@@ -89,8 +89,12 @@ class Wire:
         if self._paused or self._sock is None or self.owner is None:
             return
         initial, self._initial = self._initial, b""
-        if initial:
-            self.owner.on_bytes(initial)
+        if initial and not self._closing:
+            self._corked = []
+            try:
+                self.owner.on_bytes(initial)
+            finally:
+                self._uncork()
         if self._tls:
             self.on_readable()
 
@@ -98,7 +102,8 @@ class Wire:
 
     def on_readable(self) -> None:
         """The poller says that there is something to read."""
-        for _ in range(READS_A_TURN):
+        reads = READS_A_TURN
+        while True:
             sock, owner = self._sock, self.owner
             if sock is None or owner is None or self._paused or self._closing:
                 self._on_unwanted()
@@ -117,9 +122,19 @@ class Wire:
             if not data:
                 self._lost(Loss.PEER)
                 return
-            owner.on_bytes(data)
+            # As in _read_held(), without the call.
+            if self._corked is None:
+                self._corked = []
+            try:
+                owner.on_bytes(data)
+            finally:
+                if self._corked is not None:
+                    self._uncork()
             if len(data) < READ_SIZE and not self._tls:
                 return
+            reads -= 1
+            if reads == 0:
+                break
         if self._tls:
             self._loop.call_soon(self._read_held)
 
@@ -161,13 +176,14 @@ class Wire:
     # -- writing ----------------------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """Send now what the kernel takes, and keep the rest."""
+        """Send now what the kernel takes, and keep the rest. While the owner is told what came, all is gathered: see :meth:`_uncork`."""
+        if self._corked is not None:
+            self._corked.append(data)
+            return
         sock = self._sock
         if sock is None or self._closing:
             return
-        if self._corked is not None:
-            self._corked.append(data)
-        elif self._pending is None:
+        if self._pending is None:
             try:
                 sent = sock.send(data)
             except _WOULD_BLOCK:
@@ -185,30 +201,33 @@ class Wire:
             self._pending.append(data)
             self.backlog += len(data)
 
-    def cork(self) -> None:
-        """Gather what is written until :meth:`uncork`: the answers to all that one read brought are one system call."""
-        if self._corked is None:
-            self._corked = []
-
-    def uncork(self) -> None:
-        """Write what was gathered; while the poller hands out a batch of sockets, after the last of them has been read.
+    def _uncork(self) -> None:
+        """Write what was gathered while the owner was told what one read brought: one system call. While the poller hands out a batch of
+        sockets, that is after the last of them has been read.
 
         Writes that follow each other closely cost the kernel less than writes with work between them, and what others in the batch say to
         this peer goes along.
         """
-        if not self._poller.put_off(self):
+        late = self._poller.late
+        if not self._corked:
+            self._corked = None
+        elif late is not None:
+            late.append(self)
+        else:
             self.on_batch_end()
 
     def on_batch_end(self) -> None:
         """The poller says that all sockets of its batch have been read."""
-        self._write_corked()
-        if self.backlog and self.owner is not None:
-            self.owner.on_backlog()
+        corked, self._corked = self._corked, None
+        if corked:
+            self.write(corked[0] if len(corked) == 1 else b"".join(corked))
+            if self.backlog and self.owner is not None:
+                self.owner.on_backlog()
 
     def _write_corked(self) -> None:
         corked, self._corked = self._corked, None
         if corked:
-            self.write(corked[0] if len(corked) == 1 else b"".join(corked))
+            self.write(b"".join(corked))
 
     def on_writable(self) -> None:
         """The poller says that the kernel has room."""
