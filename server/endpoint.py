@@ -10,11 +10,11 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from ..transports.exchange import ExchangeRouter
 from ..transports.registry import TRANSPORTS
+from ..transports.strict import StrictServer
 from .config import Config
 from .errors import CloseReason, ConfigError
 from .events import Packet
@@ -48,7 +48,7 @@ class Endpoint:
         self._running: Runner | None = None
         #: How many packets of each session came lately, where that is limited.
         self._meter: Throttle | None = None
-        self._http: list[HTTPServer] = []
+        self._http: list[StrictServer] = []
         self._ports: list[int] = []
         self._background: set[asyncio.Task[Any]] = set()
         self._requests = RequestRouter(
@@ -100,7 +100,7 @@ class Endpoint:
         address: str | None = None,
         app: Any = None,
         ssl_options: dict[str, Any] | ssl.SSLContext | None = None,
-    ) -> HTTPServer:
+    ) -> StrictServer:
         """Serve on ``port`` (0: a free one, see :attr:`port`), this server alone or inside a Tornado application ``app``.
 
         ``ssl_options`` are Tornado's. Raises ConfigError for an ``app`` without a route to :attr:`router`, OSError when the port is taken.
@@ -112,7 +112,7 @@ class Endpoint:
             raise ConfigError(f"port {port} is none; ports are from 1 to 65535, and 0 is a free one")
         if not self.router.mounted_in(app):
             raise ConfigError(f"app has no route to this server; give it (r'{re.escape(self.config.path)}.*', sio.router)")
-        server = HTTPServer(
+        server = StrictServer(
             app if app is not None else self.router,
             ssl_options=ssl_options,
             idle_connection_timeout=self.config.idle_timeout,

@@ -59,6 +59,8 @@ def post(target: str, *lines: str, body: bytes = b"") -> bytes:
         pytest.param(["Content-Length: -2"], id="H3 minus"),
         pytest.param(["Content-Length: 2, 3"], id="H3 two in one"),
         pytest.param(["Content-Length: 2", "Content-Length: 3"], id="H3 two"),
+        pytest.param(["Content-Length: 2, 2"], id="H3 the same twice in one"),
+        pytest.param(["Content-Length: 2", "Content-Length: 2"], id="H3 the same twice"),
         pytest.param(["Content-Length: 0x2"], id="H3 hexadecimal"),
         pytest.param(["Content-Length: 2 2"], id="H3 blank"),
         pytest.param(["Content-Length: \xb2"], id="H3 superscript"),
@@ -273,6 +275,53 @@ def test_a_chunk_that_never_ends_is_cut_off_in_time(run: Callable[..., Any]) -> 
     run(main())
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"GET %s HTTP/1.1\nHost: x\n\n", id="every line"),
+        pytest.param(b"GET %s HTTP/1.1\nHost: x\r\n\r\n", id="the first"),
+        pytest.param(b"GET %s HTTP/1.1\r\nHost: x\n\r\n", id="one between"),
+        pytest.param(b"GET %s HTTP/1.1\r\nHost: x\r\nX: a\nTransfer-Encoding: chunked\r\n\r\n", id="one that a proxy takes for a part"),
+        pytest.param(b"GET %s HTTP/1.1\r\nHost: x\r\n\n", id="the last"),
+        pytest.param(b"\nGET %s HTTP/1.1\r\nHost: x\r\n\r\n", id="one before"),
+    ],
+)
+def test_a_line_that_lf_alone_ends_is_400_and_the_connection_closed(head: bytes, run: Callable[..., Any]) -> None:
+    """H5."""
+
+    async def main() -> None:
+        async with serving() as sio:
+            answered = await all_of(sio.port, head % f"{BASE}polling".encode())
+            assert answered == b"HTTP/1.1 400 Bad Request\r\n\r\n" and not sio._hub.sessions
+            # An empty line between two requests is one that some clients send (RFC 9112, 2.2).
+            async with RawClient(sio.port) as client:
+                for _ in range(2):
+                    client.send(f"\r\nGET {BASE}polling HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                    assert (await client.answer()).status == 200
+
+    run(main())
+
+
+@pytest.mark.parametrize("closing", ["Content-Length: 201", "Content-Encoding: gzip", "Connection: close"])
+def test_what_follows_a_request_at_which_the_server_hangs_up_is_not_run(closing: str, run: Callable[..., Any]) -> None:
+    """H8: a client or proxy sends again what was not answered."""
+
+    async def main() -> None:
+        async with serving(max_payload=200) as sio, Peer(sio.port, "polling") as peer:
+            heard: list[Any] = []
+            sio.on("late", lambda sid: heard.append(sid))
+            await peer.connect()
+            lines, body = ([closing], b"x" * 201) if "201" in closing else ([closing, "Content-Length: 1"], b"6")
+            behind = post(peer.target, "Content-Length: 10", body=b'42["late"]') + f"GET {BASE}polling HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+            answered = await all_of(sio.port, post(peer.target, *lines, body=body) + behind)
+            assert answered.count(b"HTTP/1.1 ") == 1
+            await peer.send('42["echo"]')
+            assert await peer.receive() == '42["echoed"]'
+            assert not heard and list(sio._hub.sessions) == [peer.sid]
+
+    run(main())
+
+
 def test_requests_in_one_segment_are_answered_one_after_the_other(run: Callable[..., Any]) -> None:
     """H10."""
 
@@ -431,6 +480,8 @@ def test_a_form_without_its_field_ends_the_session(body: bytes, run: Callable[..
             answer = await client.request("POST", peer.target, body, "Content-Type: application/x-www-form-urlencoded\r\n")
             assert answer.status == 400 and answer.body
             assert not sio._hub.sessions
+
+    run(main())
 
 
 @pytest.mark.parametrize("transport", ["polling", "jsonp", "htmlfile"])

@@ -56,6 +56,7 @@ LAYERS: dict[str, int] = {
     # 4: all connections of a process
     "server.hub": 4,
     "transports.exchange": 4,
+    "transports.strict": 4,
     # 5: what an application or another process says to them; the transports themselves
     "server.asking": 5,
     "server.backplane.memory": 5,
@@ -93,7 +94,8 @@ ASSEMBLERS = {"server.router", "server.endpoint", "server.app", "server.engine",
 #: Distribution -> the modules that may name it; None: any.
 THIRD_PARTY: dict[str, set[str] | None] = {
     "tornado": {
-        "transports.exchange", "transports.masking", "server.router", "server.endpoint", "server.app", "server.cli", "server.demo.app",
+        "transports.exchange", "transports.masking", "transports.strict", "server.router", "server.endpoint", "server.app", "server.cli",
+        "server.demo.app",
     },
     "redis": {"server.backplane.redis"},
     "orjson": None,
