@@ -82,7 +82,7 @@ class Server(Endpoint):
         self.handlers = Handlers(config.namespaces)
         if config.check_page:
             self.handlers.add_own(Echo())
-        self._dispatcher = Dispatcher(config, self._hub, self.handlers, self._runner)
+        self._dispatcher = Dispatcher(config, self._hub, self.handlers, self._runner, self.counters)
         refuses = config.binary_fallback == "refuse"
         self._local = LocalOperations(self._hub, config.max_rooms, config.per_message_deflate_threshold, self._kick, refuses)
         self._cluster = Cluster(self._hub, _backplane(config), self._local, self._join)

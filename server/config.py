@@ -39,6 +39,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PATH = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@%-]+/)*")
 
 Origins = str | Sequence[str] | Callable[[str, Mapping[str, Any]], bool] | None
+Identity = Callable[[Mapping[str, Any]], Any] | None
 Authorization = Callable[[Mapping[str, Any]], bool | str | Awaitable[bool | str | None] | None] | None
 
 
@@ -62,6 +63,12 @@ class Config:
     )
     authorization: Authorization = _setting(
         None, "callable(environ) on the handshake: False or a text refuses with 403, None or True admits", text=False
+    )
+    identity: Identity = _setting(
+        None,
+        "callable(environ) that says who asks, such as the value of a signed cookie: a request of a session for which it says anything else"
+        " than it said on the handshake is refused with 403, and the session closed",
+        text=False,
     )
     path: str = _setting("/socket.io/", "URL path that the server answers on")
     ping_interval: float = _setting(25.0, "seconds between heartbeats", low=0.05, high=3600)
@@ -149,6 +156,8 @@ class Config:
         if self.origins == "*" and self.credentials:
             # No browser takes this answer (Fetch standard, 4.9, CORS check).
             raise ConfigError('origins="*" cannot go with credentials=True: name the origins, or set credentials=False')
+        if inspect.iscoroutinefunction(self.identity):
+            raise ConfigError("identity must be a plain function: it is asked on every request of a session")
         if self.slow_consumer not in ("close", "drop"):
             raise ConfigError(f'slow_consumer is {self.slow_consumer!r}; it must be "close" or "drop"')
         if self.binary_fallback not in ("base64", "drop", "refuse"):
@@ -350,12 +359,13 @@ def _check_type(field: dataclasses.Field[Any], value: Any) -> None:
         good = isinstance(value, str)
     elif field.name == "origins":
         good = value is None or callable(value) or isinstance(value, (str, tuple))
-    elif field.name == "authorization":
+    elif field.name in ("authorization", "identity"):
         good = value is None or callable(value)
     else:
         good = True
     if not good:
-        wanted = {"authorization": "a callable", "origins": "text, list or callable"}.get(field.name, type(default).__name__)
+        special = {"authorization": "a callable", "identity": "a callable", "origins": "text, list or callable"}
+        wanted = special.get(field.name, type(default).__name__)
         raise ConfigError(f"{field.name} must be {wanted}, not {type(value).__name__}")
 
 

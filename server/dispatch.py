@@ -15,6 +15,7 @@ from .config import Config
 from .errors import CloseReason, ConnectionRefusedError, ProtocolError
 from .events import Ack, Connect, ConnectError, Disconnect, Event, Packet
 from .hub import Hub, Socket
+from .metrics import Counters
 from .namespace import Handler, Handlers
 from .outgoing import Outgoing
 from .session import Session
@@ -52,12 +53,13 @@ class Clients(dict[str, Socket]):
 class Dispatcher:
     """Turns packets into handler calls. A handler runs in the caller's frame up to its first wait."""
 
-    def __init__(self, config: Config, hub: Hub, handlers: Handlers, runner: Callable[[], Runner]) -> None:
+    def __init__(self, config: Config, hub: Hub, handlers: Handlers, runner: Callable[[], Runner], counters: Counters) -> None:
         self.config = config
         self.hub = hub
         self.handlers = handlers
         self._direct = handlers.direct
         self._runner = runner
+        self._counters = counters
         self._ordered = not config.async_handlers
 
     # -- packets ----------------------------------------------------------------------------------------------------
@@ -123,7 +125,9 @@ class Dispatcher:
                 return
             raise ProtocolError("acknowledgement for a namespace that is not joined")
         callback = socket.acks.pop(packet.id, None) if socket.acks else None
-        if callback is not None:
+        if callback is None:
+            self._counters.acks_ignored += 1
+        else:
             callback(packet.args)
 
     # -- joining ----------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from .config import Config
 from .errors import CloseReason, ConfigError
 from .events import Packet
 from .hub import Hub
+from .metrics import Counters
 from .protocols.base import Limits, Protocol
 from .router import RequestRouter
 from .session import Session, SessionEnv
@@ -48,12 +49,15 @@ class Endpoint:
         self._running: Runner | None = None
         #: How many packets of each session came lately, where that is limited.
         self._meter: Throttle | None = None
+        #: What happened to clients since the server was made.
+        self.counters = Counters()
         self._http: list[StrictServer] = []
         self._ports: list[int] = []
         self._background: set[asyncio.Task[Any]] = set()
         self._requests = RequestRouter(
-            config, self._hub, self._protocols, TRANSPORTS, self._session_env, self._on_opened, self._on_greeted, self._runner
-        )
+            config, self._hub, self._protocols, TRANSPORTS, self._session_env, self._on_opened, self._on_greeted, self._runner,
+            self.counters,
+        )  # fmt: skip
         #: Mount it: ``tornado.web.Application([(r"/socket\\.io/.*", sio.router), ...])``.
         self.router = ExchangeRouter(self._requests.handle, config.trusted_proxies, config.send_timeout)
 
@@ -185,6 +189,7 @@ class Endpoint:
     def _on_closed(self, session: Session, reason: CloseReason) -> None:
         if self._hub.sessions.pop(session.id, None) is not None:
             self._requests.left(session)
+            self.counters.closed[reason.text] += 1
         if self._meter is not None:
             self._meter.forget(session)
 

@@ -44,6 +44,7 @@ class CloseReason(enum.Enum):
     PARSE_ERROR = ("parse error", True)
     TOO_BIG = ("message too big", True)
     SLOW_CONSUMER = ("slow consumer", True)
+    IDENTITY = ("identity changed", True)
     CONNECT_TIMEOUT = ("connect timeout", True)
     OVERLOAD = ("too many waiting events", True)
     SHUTDOWN = ("server shutting down", True)

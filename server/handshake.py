@@ -39,9 +39,11 @@ def network_of(address: str, v4_bits: int = 32) -> str:
 class Handshake:
     """A snapshot of the first request. Headers are one string, because 15,000 dictionaries would cost more than the sessions."""
 
-    __slots__ = ("_headers", "method", "path", "peer", "query", "secure")
+    __slots__ = ("_headers", "identity", "method", "path", "peer", "query", "secure")
 
     def __init__(self, exchange: Exchange, cookies: bool = True) -> None:
+        #: What the setting ``identity`` said of it.
+        self.identity: Any = None
         self.method = exchange.method
         self.path = exchange.path
         self.query = exchange.query

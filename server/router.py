@@ -17,6 +17,7 @@ from .errors import CloseReason, ConnectionRefusedError, HandshakeCode, Handshak
 from .events import Open
 from .handshake import Handshake, network_of
 from .hub import Hub
+from .metrics import Counters
 from .origins import OriginPolicy
 from .protocols.base import Located, Protocol
 from .protocols.registry import locate
@@ -65,6 +66,7 @@ class RequestRouter:
         opened: Callable[[Session], None],
         greeted: Callable[[Session, Callable[[str | None], None]], None],
         runner: Callable[[], Runner],
+        counters: Counters,
     ) -> None:
         self._config = config
         self._hub = hub
@@ -74,6 +76,7 @@ class RequestRouter:
         self._opened = opened
         self._greeted = greeted
         self._runner = runner
+        self._counters = counters
         self._origins = OriginPolicy(config)
         # The page speaks Socket.IO, which a bare Engine.IO server does not.
         self._check = CheckPage(config) if config.check_page and not any(protocol.bare for protocol in protocols) else None
@@ -92,10 +95,21 @@ class RequestRouter:
         try:
             self._handle(exchange)
         except Refused as error:
-            _answer(exchange, error)
+            self._refuse(exchange, error)
         except Exception:
             log.exception("! %s failed", exchange.method)
             _fail(exchange)
+
+    def _refuse(self, exchange: Exchange, error: Refused) -> None:
+        """Who asked for a WebSocket gets the bare message, as engine.io answers it; browsers do not show it anyway."""
+        self._counters.refused[error.status] += 1
+        body, kind = error.body, error.content_type
+        if isinstance(error, HandshakeRefused) and exchange.wants_upgrade:
+            body, kind = error.message.encode(), "text/html"
+        try:
+            exchange.respond(error.status, body, kind, error.headers)
+        except RuntimeError:
+            exchange.abort()
 
     def _handle(self, exchange: Exchange) -> None:
         tail = exchange.path.removeprefix(self._config.path)
@@ -148,7 +162,7 @@ class RequestRouter:
         if located.transport == "htmlfile" and exchange.method == "GET":
             self._origins.frame(exchange, environ)
         if located.sid is not None:
-            self._continue(exchange, protocol, located, located.sid)
+            self._continue(exchange, protocol, located, located.sid, cookies)
             return
         new = Newcomer(exchange, protocol, located, Handshake(exchange, cookies))
         if located.posts and exchange.method == "POST":
@@ -162,7 +176,7 @@ class RequestRouter:
         try:
             self._begin(new)
         except Refused as error:
-            _answer(new.exchange, new.protocol.refusal(error, new.exchange.query))
+            self._refuse(new.exchange, new.protocol.refusal(error, new.exchange.query))
         except Exception:
             log.exception("! %s failed", new.exchange.method)
             _fail(new.exchange)
@@ -177,6 +191,7 @@ class RequestRouter:
         limit = self._config.max_sessions_per_address
         if limit and self._crowd[network_of(exchange.peer[0])] >= limit:
             raise TooMany("Too many sessions")
+        new.handshake.identity = self._identify(new.handshake)
         authorize = self._config.authorization
         try:
             verdict = authorize(new.handshake.environ()) if authorize is not None else None
@@ -194,6 +209,7 @@ class RequestRouter:
 
     def _enter(self, session: Session) -> None:
         self._hub.sessions[session.id] = session
+        self._counters.opened += 1
         if self._config.max_sessions_per_address:
             self._crowd[network_of(session.handshake.peer[0])] += 1
 
@@ -223,9 +239,9 @@ class RequestRouter:
                 _judge(result)
                 self._admit(new)
             except Refused as refused:
-                _answer(exchange, protocol.refusal(refused, exchange.query))
+                self._refuse(exchange, protocol.refusal(refused, exchange.query))
             except BaseException as raised:
-                _answer(exchange, protocol.refusal(_failed(raised), exchange.query))
+                self._refuse(exchange, protocol.refusal(_failed(raised), exchange.query))
 
         async def wait() -> Any:
             return await verdict
@@ -253,9 +269,9 @@ class RequestRouter:
             exchange.on_close = None
             if refusal is not None:
                 session.close(CloseReason.SERVER)
-                _answer(exchange, protocol.refusal(HandshakeRefused(HandshakeCode.FORBIDDEN, refusal), exchange.query))
+                self._refuse(exchange, protocol.refusal(HandshakeRefused(HandshakeCode.FORBIDDEN, refusal), exchange.query))
             elif not session.alive:
-                _answer(exchange, protocol.refusal(Refused("server shutting down", status=503), exchange.query))
+                self._refuse(exchange, protocol.refusal(Refused("server shutting down", status=503), exchange.query))
             else:
                 self._set_cookie(exchange, session)
                 exchange.respond(200, *protocol.greeting(session.id, exchange.query), headers=NO_STORE)
@@ -307,11 +323,13 @@ class RequestRouter:
 
     # -- an existing session ----------------------------------------------------------------------------------------
 
-    def _continue(self, exchange: Exchange, protocol: Protocol, located: Located, sid: str) -> None:
+    def _continue(self, exchange: Exchange, protocol: Protocol, located: Located, sid: str, cookies: bool) -> None:
         session = self._hub.sessions.get(sid)
         if session is not None:
             session.env.wheel.expire(session)
             session = session if session.state is not SessionState.CLOSED else None
+        if session is not None and session.protocol is protocol and self._config.identity is not None:
+            self._check_identity(session, Handshake(exchange, cookies))
         if located.leaves:
             if session is not None and session.protocol is protocol:
                 session.close(CloseReason.CLIENT)
@@ -339,6 +357,19 @@ class RequestRouter:
             self._end(exchange, protocol, located)
         else:
             raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
+
+    def _check_identity(self, session: Session, request: Handshake) -> None:
+        """Close a session that somebody else asks for than who opened it: its id has leaked, or who opened it has logged out."""
+        if self._identify(request) != session.handshake.identity:
+            session.close(CloseReason.IDENTITY, 1008)
+            raise HandshakeRefused(HandshakeCode.FORBIDDEN)
+
+    def _identify(self, request: Handshake) -> Any:
+        identity = self._config.identity
+        try:
+            return identity(request.environ()) if identity is not None else None
+        except Exception as error:
+            raise _failed(error) from None
 
     def _end(self, exchange: Exchange, protocol: Protocol, located: Located, last: str = "") -> None:
         """Open a carrier that nobody listens to, say ``last`` on it, and close it."""
@@ -406,22 +437,11 @@ def _judge(verdict: Any) -> None:
 
 
 def _failed(error: BaseException) -> Refused:
-    """What an exception of the authorization means: its own word, or a mistake that is logged and not told."""
+    """What an exception of ``authorization`` or ``identity`` means: its own word, or a mistake that is logged and not told."""
     if isinstance(error, (ConnectionRefusedError, builtins.ConnectionRefusedError)):
         return HandshakeRefused(HandshakeCode.FORBIDDEN, str(error.args[0]) if error.args else None)
-    log.error("! authorization failed", exc_info=error)
+    log.error("! authorization or identity failed", exc_info=error)
     return Refused("internal error", status=500)
-
-
-def _answer(exchange: Exchange, error: Refused) -> None:
-    """Refuse. Who asked for a WebSocket gets the bare message, as engine.io answers it; browsers do not show it anyway."""
-    body, kind = error.body, error.content_type
-    if isinstance(error, HandshakeRefused) and exchange.wants_upgrade:
-        body, kind = error.message.encode(), "text/html"
-    try:
-        exchange.respond(error.status, body, kind, error.headers)
-    except RuntimeError:
-        exchange.abort()
 
 
 def _fail(exchange: Exchange) -> None:

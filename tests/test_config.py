@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import math
 import os
@@ -17,6 +18,7 @@ DEFAULTS: dict[str, Any] = {
     "store": "memory",
     "transports": ("websocket", "polling", "jsonp", "htmlfile"),
     "authorization": None,
+    "identity": None,
     "path": "/socket.io/",
     "ping_interval": 25.0,
     "ping_timeout": 20.0,
@@ -87,7 +89,7 @@ def test_each_row_of_the_table_has_its_variable_its_flag_and_its_help() -> None:
     for row in ROWS:
         assert (row.variable, row.flag) == ("ANYWIRE_" + row.name.upper(), "--" + row.name.replace("_", "-"))
         assert len(row.help) > 10
-    assert [row.name for row in ROWS if not row.text] == ["authorization"]
+    assert [row.name for row in ROWS if not row.text] == ["authorization", "identity"]
 
 
 def test_settings_cannot_be_changed_later() -> None:
@@ -137,6 +139,8 @@ def test_a_switch_takes_true_and_false_alone(row: Any) -> None:
         ("slow_consumer", "wait", "slow_consumer is 'wait'; it must be \"close\" or \"drop\""),
         ("binary_fallback", "hex", "binary_fallback is 'hex'; it must be \"base64\", \"drop\" or \"refuse\""),
         ("authorization", "secret", "authorization must be a callable, not str"),
+        ("identity", "user", "identity must be a callable, not str"),
+        ("identity", asyncio.sleep, "identity must be a plain function"),
         ("origins", 5, "origins must be text, list or callable, not int"),
         ("origins", [5], "origins holds 5; an origin looks like https://example.org"),
         ("origins", ["example.org"], "origins holds 'example.org'; an origin looks like https://example.org"),

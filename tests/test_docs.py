@@ -273,6 +273,12 @@ def test_authentication(run: Callable[..., Any]) -> None:
             refused = Session(sio, **bad)
             with pytest.raises(socketio.exceptions.ConnectionError):
                 await refused.__aenter__()
+        async with Session(page["bound"], headers={"Cookie": f'user="{cookie}"'}) as session:
+            await session.client.emit("anything")
+            base = f"http://127.0.0.1:{session.sio.port}/socket.io/?EIO=4&transport=polling&sid="
+            async with aiohttp.ClientSession() as thief, thief.get(base + next(iter(page["bound"]._hub.sessions))) as answer:
+                assert answer.status == 403
+            await session.client.wait()
         async with Session(page["shared"], headers={"Origin": "https://www.example.org"}):
             pass
         foreign = Session(page["shared"], headers={"Origin": "https://www.example.com"})

@@ -194,10 +194,13 @@ def test_acknowledgements_that_nobody_waits_for_are_ignored(transport: str, run:
             for wrong in ('431["stolen"]', '439999999999999999["unknown"]', "430[]"):
                 await other.send(wrong)
             await asked.send('432["unknown"]')
-            assert not waiting.done()
+            await asked.send('42["echo"]')
+            assert await asked.receive() == '42["echoed"]'
+            assert not waiting.done() and sio.counters.acks_ignored == 4
             for answer in ('431["answer"]', '431["again"]'):
                 await asked.send(answer)
             assert await waiting == "answer"
+            assert sio.counters.acks_ignored == 5
             for peer in (asked, other):
                 await peer.send('42["echo"]')
                 assert await peer.receive() == '42["echoed"]'

@@ -380,6 +380,74 @@ def test_two_gets_of_a_stream_leave_the_newer_one_and_posts_go_on(run: Callable[
     run(main())
 
 
+def user(environ: Any) -> str | None:
+    return environ["anywire.request"].cookies.get("user")  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("other", ["Cookie: user=eve\r\n", "", "Cookie: user=\r\n"], ids=["another", "nobody", "empty"])
+@pytest.mark.parametrize("method", ["GET", "POST", "upgrade"])
+@pytest.mark.parametrize("transport", ["polling", "jsonp", "htmlfile"])
+def test_a_session_of_one_identity_is_closed_when_another_asks_for_it(
+    transport: str, method: str, other: str, run: Callable[..., Any]
+) -> None:
+    """T5: an id that has leaked, in the URL that holds it, opens nothing."""
+
+    async def main() -> None:
+        ends: list[str] = []
+        headers = "Sec-Fetch-Site: same-origin\r\n" + other
+        async with (
+            serving(identity=user) as sio, RawClient(sio.port) as thief,
+            Peer(sio.port, transport, headers="Sec-Fetch-Site: same-origin\r\nCookie: user=ann\r\n") as peer,
+        ):  # fmt: skip
+            sio.on("disconnect", lambda sid, reason: ends.append(reason))
+            await peer.connect()
+            await peer.send('42["echo","mine"]')
+            assert await peer.receive() == '42["echoed","mine"]'
+            if method == "upgrade":
+                answer = await thief.upgrade(f"{BASE}websocket&sid={peer.sid}", headers)
+                assert (answer.status, answer.text) == (403, "Forbidden")
+            else:
+                answer = await thief.request(method, peer.target, b'42["echo","stolen"]' if method == "POST" else b"", headers)
+                assert (answer.status, answer.text) == (403, '{"code":4,"message":"Forbidden"}')
+            assert ends == ["identity changed"] and not sio._hub.sessions
+            assert (sio.counters.opened, sio.counters.closed, sio.counters.refused) == (1, {"identity changed": 1}, {403: 1})
+
+    run(main())
+
+
+def test_a_session_of_one_identity_moves_to_a_websocket_and_a_network_may_be_one(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        cookie = "Cookie: user=ann\r\n"
+        async with (
+            serving(identity=lambda environ: (environ["REMOTE_ADDR"], user(environ))) as sio,
+            Peer(sio.port, "polling", headers=cookie) as peer, RawClient(sio.port) as socket, Peer(sio.port, "websocket") as nobody,
+        ):  # fmt: skip
+            await peer.connect()
+            assert (await socket.upgrade(f"{BASE}websocket&sid={peer.sid}", cookie)).status == 101
+            socket.send(text("2probe") + text("5") + text('42["echo","over"]'))
+            assert [await socket.frame() for _ in range(2)] == [(0x81, b"3probe"), (0x81, b'42["echoed","over"]')]
+            await nobody.connect()
+
+    run(main())
+
+
+def test_an_identity_that_fails_refuses_and_is_logged(run: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    def fails(environ: Any) -> None:
+        raise RuntimeError("no database")
+
+    def refuses(environ: Any) -> None:
+        raise ConnectionRefusedError("log in first")
+
+    async def main() -> None:
+        async with serving(identity=fails) as sio:
+            assert (await knock(sio.port, "polling")).status == 500 and not sio._hub.sessions
+        async with serving(identity=refuses) as sio:
+            assert (await knock(sio.port, "polling")).text == '{"code":4,"message":"log in first"}'
+
+    run(main())
+    assert "no database" in caplog.text and "log in first" not in caplog.text
+
+
 def test_logs_never_hold_a_whole_id_of_a_session(run: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         caplog.set_level("DEBUG", logger="anywire")

@@ -28,6 +28,7 @@ LAYERS: dict[str, int] = {
     "server.backplane.base": 1,
     "server.envelope": 1,
     "server.handshake": 1,
+    "server.metrics": 0,
     "server.origins": 1,
     "server.protocols.base": 1,
     "server.protocols.engineio": 1,
