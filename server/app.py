@@ -7,6 +7,7 @@ plain handlers call it, async handlers await it. Awaiting tells that a large bro
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -186,6 +187,8 @@ class Server(Endpoint):
         """Register a hook for every event sent from this process: ``function(event, args, to, namespace)``, a plain function."""
         if not callable(function):
             raise ConfigError(f"a hook must be callable, not {type(function).__name__}")
+        if inspect.iscoroutinefunction(function):
+            raise ConfigError("a hook must be a plain function: it is called before each emit goes on")
         self._outgoing_hooks.append(function)
         return function
 
@@ -277,6 +280,7 @@ class Server(Endpoint):
         target = to if to is not None else sid
         if target is None:
             raise ValueError("call() needs to= or sid=: a client, or a room")
+        _check_seconds(timeout)
         namespace = namespace or "/"
         args = () if data is None else data if type(data) is tuple else (data,)
         self._check_emit(event, args, target, namespace)
@@ -307,6 +311,8 @@ class Server(Endpoint):
 
     def _check_namespace(self, namespace: str) -> None:
         """Raise BadNamespaceError for one that no client can be in."""
+        if not isinstance(namespace, str):
+            raise BadNamespaceError(f"a namespace's name is a str, not {type(namespace).__name__}")
         if namespace == "/" or (namespace.startswith("/") and self.handlers.accepts(namespace)):
             return
         if not namespace.startswith("/"):
@@ -337,6 +343,8 @@ class Server(Endpoint):
 
     def _at_home(self, sid: str, namespace: str, kind: str, body: dict[str, Any], must: bool) -> Sent:
         """Have another node do it. When the sid is not another node's, ``must`` raises BadNamespaceError at once; else it has just gone."""
+        if not isinstance(sid, str):
+            raise TypeError(f"a client's sid is a str, not {type(sid).__name__}")
         telling = self._cluster.tell_home(sid, kind, **body)
         if telling is not None:
             return telling
@@ -349,6 +357,7 @@ class Server(Endpoint):
         """Empty a room, on all processes."""
         namespace = namespace or "/"
         _check_room(room)
+        self._check_namespace(namespace)
         for socket in self._hub.select(namespace, [room]):
             self._hub.leave(socket, room)
         self._cluster.publish("close_room", namespace=namespace, room=room)
@@ -368,6 +377,7 @@ class Server(Endpoint):
         return self._move_many("leave", rooms, to, namespace or "/", skip_sid)
 
     def _move_many(self, kind: str, rooms: Targets, to: Targets, namespace: str, skip_sid: Targets) -> Sent:
+        self._check_namespace(namespace)
         chosen, skipped = _names(to), _names(skip_sid) or []
         moved = _names(rooms)
         if not moved:
@@ -390,6 +400,8 @@ class Server(Endpoint):
     ) -> list[RemoteSocket]:
         """The clients of ``to`` (None: of the namespace) on all processes. Raises TimeoutError when one does not answer."""
         namespace, rooms, skipped = namespace or "/", _names(to), _names(skip_sid) or []
+        _check_seconds(timeout)
+        self._check_namespace(namespace)
         found = [self._local.describe(socket) for socket in self._hub.select(namespace, rooms, skipped)]
         if not self._cluster.alone:
             with self._cluster.asking() as (id_, gathered):
@@ -418,6 +430,7 @@ class Server(Endpoint):
     ) -> Sent:
         """Disconnect all clients of ``to`` (None: of the namespace), on all processes."""
         namespace, rooms, skipped = namespace or "/", _names(to), _names(skip_sid) or []
+        self._check_namespace(namespace)
         for socket in self._hub.select(namespace, rooms, skipped):
             self._kick(socket, close)
         self._cluster.publish("disconnect", namespace=namespace, sids=None, rooms=rooms, skip_sids=skipped, close=close)
@@ -510,6 +523,12 @@ def _check_room(room: Any) -> None:
     """Raise ValueError for what cannot be a room's name."""
     if not isinstance(room, str) or not room:
         raise ValueError(f"a room's name is a non-empty str, not {room!r}")
+
+
+def _check_seconds(timeout: Any) -> None:
+    """Raise TypeError for what is no time."""
+    if not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout= is a number of seconds, not {type(timeout).__name__}")
 
 
 def _names(target: Targets) -> list[str] | None:

@@ -112,6 +112,10 @@ class Endpoint:
         self._bind_loop()
         if app is not None and not callable(app):
             raise ConfigError(f"app must be a tornado.web.Application, not {type(app).__name__}")
+        if not isinstance(port, int) or isinstance(port, bool):
+            raise ConfigError(f"port must be a number, not {type(port).__name__}")
+        if not (ssl_options is None or isinstance(ssl_options, (dict, ssl.SSLContext))):
+            raise ConfigError(f"ssl_options must be a dictionary or an ssl.SSLContext, not {type(ssl_options).__name__}")
         if not 0 <= port <= 65535:
             raise ConfigError(f"port {port} is none; ports are from 1 to 65535, and 0 is a free one")
         if not self.router.mounted_in(app):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError
+from .events import UNSENT
 
 if TYPE_CHECKING:
     from .app import Server
@@ -156,6 +157,8 @@ class Handlers:
         """Register ``handler``. Raises ConfigError for what cannot be a handler."""
         if not callable(handler):
             raise ConfigError(f"the handler of {event!r} must be callable, not {type(handler).__name__}")
+        if event in UNSENT - RESERVED:
+            raise ConfigError(f"no client can send {event!r}; the server's own events are connect and disconnect")
         self._group(namespace).events[event] = handler
         self._forget_found()
 
@@ -199,6 +202,8 @@ class Handlers:
                 raise ConfigError(f'a namespace begins with "/"; did you mean "/{namespace}"?')
             self._refuse_own(namespace)
             return self._named.setdefault(namespace, _Group())
+        if not isinstance(namespace, re.Pattern) and not callable(namespace):
+            raise ConfigError(f"a namespace is a name, a compiled pattern or a test, not {type(namespace).__name__}")
         for spec, group in self._matched:
             if spec == namespace:
                 return group

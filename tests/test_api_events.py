@@ -621,6 +621,16 @@ def test_what_cannot_be_a_handler_or_a_namespace_is_refused_with_what_can() -> N
 
     with pytest.raises(anywire.ConfigError, match='did you mean "/chat"'):
         sio.on("x", print, namespace="chat")
+    with pytest.raises(anywire.ConfigError, match="a namespace is a name, a compiled pattern or a test, not int"):
+        sio.on("x", print, namespace=5)  # type: ignore[arg-type]
+    for name in ("connect_error", "disconnecting", "newListener", "removeListener"):
+        with pytest.raises(anywire.ConfigError, match=f"no client can send '{name}'"):
+            sio.on(name, print)
+
+    async def hook(*args: Any) -> None: ...
+
+    with pytest.raises(anywire.ConfigError, match="a hook must be a plain function"):
+        sio.on_outgoing(hook)
     with pytest.raises(anywire.ConfigError, match="takes an instance of"):
         sio.register_namespace(Chat)  # type: ignore[arg-type]
     with pytest.raises(anywire.ConfigError, match='did you mean "/chat"'):

@@ -510,6 +510,8 @@ def test_an_emit_that_cannot_be_encoded_raises_at_once_and_sends_nothing(target:
         ({"to": [5]}, ValueError, "take a str or several"),
         ({"skip_sid": [None]}, ValueError, "take a str or several"),
         ({"callback": 5}, TypeError, "callback must be callable, not int"),
+        ({"namespace": 5}, anywire.BadNamespaceError, "a namespace's name is a str, not int"),
+        ({"data": [b"x"] * 11}, anywire.PayloadError, "11 attachments; socket.io-client takes 10 of them in one message"),
     ],
     ids=repr,
 )
@@ -520,6 +522,43 @@ def test_a_mistake_in_an_emit_raises_at_once_and_says_what_is_right(
         async with serving(chat) as sio:
             with pytest.raises(error, match=says):
                 sio.emit(**{"event": "x", "data": 1, **options})
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({}, ValueError, "needs to= or sid="),
+        ({"to": "a", "timeout": None}, TypeError, "timeout= is a number of seconds, not NoneType"),
+        ({"to": "a", "timeout": "1"}, TypeError, "timeout= is a number of seconds, not str"),
+    ],
+    ids=repr,
+)
+def test_a_mistake_in_a_call_raises_at_once_and_says_what_is_right(
+    options: dict[str, Any], error: type[Exception], says: str, run: Callable[..., Any]
+) -> None:
+    async def main() -> None:
+        async with serving(chat) as sio:
+            with pytest.raises(error, match=says):
+                await sio.call("x", **options)
+            if "timeout" in options:
+                with pytest.raises(error, match=says):
+                    await sio.fetch_sockets(**options)
+
+    run(main())
+
+
+def test_ten_attachments_are_taken_by_a_client_and_eleven_are_not_sent(run: Callable[..., Any]) -> None:
+    """socket.io-parser 4.2.6 and later end the connection at the eleventh."""
+
+    async def main() -> None:
+        async with serving(marks) as sio, client(sio) as c:
+            await sio.emit("ten", [b"x"] * 10)
+            for target in (None, c.id):
+                with pytest.raises(anywire.PayloadError, match="put them into one"):
+                    sio.emit("eleven", [b"x"] * 11, to=target)
+            assert await c.settled() == [("ten", [b"x"] * 10)]
 
     run(main())
 
@@ -536,6 +575,19 @@ def test_a_mistake_with_rooms_or_state_raises_at_once_and_changes_nothing(run: C
                 for call_many in (sio.sockets_join, sio.sockets_leave):
                     with pytest.raises(ValueError, match=r"a str or several|a non-empty str"):
                         call_many(["good", room])  # type: ignore[list-item]
+            for one in (sio.enter_room, sio.leave_room):
+                with pytest.raises(TypeError, match="a client's sid is a str, not NoneType"):
+                    one(None, "red")  # type: ignore[arg-type]
+            with pytest.raises(TypeError, match="a client's sid is a str, not int"):
+                sio.disconnect(5)  # type: ignore[arg-type]
+            for many in (
+                lambda: sio.close_room("red", namespace="/nowhere"), lambda: sio.sockets_join("red", namespace="/nowhere"),
+                lambda: sio.sockets_leave("red", namespace="/nowhere"), lambda: sio.disconnect_sockets(namespace="/nowhere"),
+            ):  # fmt: skip
+                with pytest.raises(anywire.BadNamespaceError, match="namespace '/nowhere' has no handler"):
+                    many()
+            with pytest.raises(anywire.BadNamespaceError, match="did you mean '/chat'"):
+                await sio.fetch_sockets(namespace="chat")
             with pytest.raises(ValueError, match="need a room, or several"):
                 sio.sockets_join([])
             with pytest.raises(TypeError, match="a client's state is a dictionary, not str"):

@@ -177,6 +177,19 @@ def test_an_application_without_the_route_is_refused_and_so_is_what_is_none(run:
     run(main())
 
 
+def test_a_mistake_in_listen_is_said_at_once(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        sio = anywire.Server()
+        for port in ("8000", None, 80.0, True):
+            with pytest.raises(anywire.ConfigError, match="port must be a number, not "):
+                sio.listen(port)  # type: ignore[arg-type]
+        with pytest.raises(anywire.ConfigError, match=r"ssl_options must be a dictionary or an .*SSLContext, not str"):
+            sio.listen(0, "127.0.0.1", ssl_options="cert.pem")  # type: ignore[arg-type]
+        await sio.shutdown(0)
+
+    run(main())
+
+
 def test_a_port_is_known_after_listen_and_one_that_is_taken_is_an_error(run: Callable[..., Any]) -> None:
     async def main() -> None:
         sio = echoing()

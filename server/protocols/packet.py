@@ -30,6 +30,10 @@ _JSON_STRING = re.compile(r'"(?:[^"\\]+|\\.)*+"?', re.DOTALL)
 _JSON_ESCAPE = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL)
 
 
+#: What socket.io-parser 4.2.6 and later take; at one more they end the connection.
+MAX_ATTACHMENTS = 10
+
+
 def parse_json(text: str, max_depth: int) -> Any:
     """The value of ``text``. Raises ProtocolError for what is not JSON, or nested deeper than ``max_depth``.
 
@@ -122,14 +126,21 @@ def _dump(value: Any) -> tuple[str, list[bytes]]:
         raise PayloadError(f"{type(unknown).__name__} cannot be sent; JSON types and bytes can")
 
     try:
-        return orjson.dumps(value, extract).decode(), attachments
+        text = orjson.dumps(value, extract).decode()
     except PayloadError:
         raise
     except TypeError as error:
         if "Dict key must be str" in str(error):
             attachments.clear()
-            return _dump_keys(value, extract), attachments
-        raise _explain(error) from None
+            text = _dump_keys(value, extract)
+        else:
+            raise _explain(error) from None
+    if len(attachments) > MAX_ATTACHMENTS:
+        raise PayloadError(
+            f"{len(attachments)} attachments; socket.io-client takes {MAX_ATTACHMENTS} of them in one message, and leaves at more:"
+            " put them into one, or send several messages"
+        )
+    return text, attachments
 
 
 def _dump_keys(value: Any, extract: Callable[[Any], Any]) -> str:
