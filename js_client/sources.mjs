@@ -1,20 +1,23 @@
-/** The files of src/ in the order in which they are joined; all share one scope. */
+/**
+ * The files of src/ in the order in which they are joined; all share one scope. What a file runs at once, not in a function, needs what
+ * stands above it. Within that the order is the one that compresses best: it is worth one per cent of the size.
+ */
 export const SOURCES = [
-  'emitter.js',
-  'backoff.js',
-  'json.js',
-  'codec.js',
-  'dom.js',
-  'memory.js',
-  'transports/xhr.js',
   'transports/http.js',
+  'transports/xhr.js',
+  'memory.js',
   'transports/websocket.js',
   'transports/polling.js',
   'transports/jsonp.js',
   'transports/htmlfile.js',
+  'json.js',
+  'codec.js',
+  'emitter.js',
   'transports/registry.js',
+  'dom.js',
   'connection.js',
   'manager.js',
+  'backoff.js',
   'socket.js',
   'client.js',
 ];

@@ -2,110 +2,316 @@
 const module = { exports: {} };
 (function (global) {
 
-// ---- emitter.js
+// ---- transports/http.js
 
 /*
- * Events: listeners by name, given to the connection, the Manager and the Socket; and small things that every file uses.
- * A listener that throws neither stops the others nor breaks the session: its error goes to the page's own error handler.
- */
-
-function noop() {}
-
-/** Milliseconds of the wall clock. */
-function now() {
-  return +new Date();
-}
-
-/** Calls fn(key, value) for each own enumerable property. */
-function each(object, fn) {
-  for (var key in object) {
-    if ({}.hasOwnProperty.call(object, key)) { fn(key, object[key]); }
-  }
-}
-
-/** Copies own enumerable properties of source onto target. */
-function extend(target, source) {
-  each(source, function (key, value) { target[key] = value; });
-  return target;
-}
-
-/** A real array of an arguments object or array, from that index on. */
-function slice(list, from) {
-  return [].slice.call(list, from);
-}
-
-/** The list without item, or without what `once` made of item; empty if there is no item. */
-function without(list, item) {
-  var kept = [], i;
-  for (i = 0; item && i < list.length; i++) {
-    if (list[i] !== item && list[i]._of !== item) { kept.push(list[i]); }
-  }
-  return kept;
-}
-
-/** Calls fn with the array args; what it throws is thrown again from a timer, where only window.onerror sees it. */
-function guarded(fn, self, args) {
-  try {
-    fn.apply(self, args);
-  } catch (error) {
-    setTimeout(function () { throw error; }, 0);
-  }
-}
-
-/** Makes self an emitter. The names of component-emitter and of 0.9's EventEmitter mean the same. */
-function emitter(self) {
-  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless); a list is replaced, never changed
-  var all = {};
-
-  self.on = self.addListener = function (name, listener) {
-    all['$' + name] = self.listeners(name).concat(listener);
-    return self;
-  };
-
-  self.once = function (name, listener) {
-    function only() {
-      self.off(name, only);
-      listener.apply(self, arguments);
-    }
-    only._of = listener;
-    return self.on(name, only);
-  };
-
-  /** off() removes all listeners, off(name) all of that event, off(name, listener) that one, also if added by once. */
-  self.off = self.removeListener = self.removeAllListeners = function (name, listener) {
-    if (name) {
-      all['$' + name] = without(self.listeners(name), listener);
-    } else {
-      all = {};
-    }
-    return self;
-  };
-
-  self.listeners = function (name) {
-    return all['$' + name] || [];
-  };
-
-  /** Calls the listeners that are there now, in order. 0.9's name; `emit` of a Socket sends to the server. */
-  self.$emit = function (name) {
-    var list = self.listeners(name), i;
-    for (i = 0; i < list.length; i++) { guarded(list[i], self, slice(arguments, 1)); }
-  };
-  return self;
-}
-
-// ---- backoff.js
-
-/*
- * Back-off: how long to wait before the next attempt to reconnect. Pure: the caller gives the random number.
+ * What polling, JSONP and htmlfile share: they read by one GET after the other and write by one POST after the other.
  */
 
 /**
- * Milliseconds before attempt number `attempt` (0 is the first), by the options of Manager: reconnectionDelay * 2^attempt, at most
- * reconnectionDelayMax, less a random share of up to randomizationFactor (0..1), so that the clients of a restarted server do not
- * all come back in the same moment. `random` is in [0, 1).
+ * A transport out of two functions:
+ *   get(done, transport)  starts a GET; done(error, payload) when it ended; returns a function that clears it away, ended or not
+ *   post(route, text, done)  sends a payload; done(error, answer) when the server has it
+ * An error is a text, none is ''.
  */
-function backoff(attempt, opts, random) {
-  return Math.min(opts.reconnectionDelayMax, opts.reconnectionDelay * Math.pow(2, attempt)) * (1 - opts.randomizationFactor * random);
+function httpTransport(route, get, post) {
+  var queue = [], posting, abort, ended = noop, paused, over, self = {
+    onopen: noop,
+
+    send: function (packet) {
+      queue.push(typeof packet == 'string' ? packet : binaryToText(packet));
+      write();
+    },
+
+    /**
+     * Sends what waits and Engine.IO's close packet, then ends the GET: ended first, the server would take the session for lost.
+     * Without a session it ends the GET at once: a browser has few connections to a server, and others need them.
+     */
+    close: function () {
+      if (over) { return; }
+      over = true;
+      if (route._params.sid) {
+        if (leaving && nav.sendBeacon) {
+          // The page is going: nothing else is sure to be sent.
+          nav.sendBeacon(route._url(), queue.concat('1').join(SEPARATOR));
+          queue = [];
+          posting = 0;
+        } else {
+          self.send('1');
+        }
+        settle();
+      } else {
+        stop();
+      }
+    },
+
+    _idle: function () { return !posting; },
+
+    _pause: function (done) {
+      paused = done;
+      settle();
+    },
+
+    _hear: function (packet) {
+      self.onmessage({ data: packet });
+    }
+  };
+
+  function read() {
+    function done(error, payload) {
+      var packets, i;
+      if (done !== ended) { return; }
+      stop();
+      if (error || !payload) { return lost(error || 'empty answer'); }
+      packets = payload.split(SEPARATOR);
+      for (i = 0; i < packets.length; i++) { self._hear(packets[i]); }
+      if (paused) {
+        settle();
+      } else if (!over) {
+        read();
+      }
+    }
+
+    ended = done;
+    abort = get(done, self);
+  }
+
+  function write() {
+    if (posting || !queue.length) { return; }
+    posting = true;
+    post(route, batch(), function (error, answer) {
+      posting = 0;
+      // Every server says "ok"; a page instead of it is from somebody in between.
+      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
+      self.onopen();
+      write();
+      settle();
+    });
+  }
+
+  /** As many packets as one body may hold by the server's maxPayload; one larger packet goes alone, to be refused there. */
+  function batch() {
+    var count = 0, size = 0;
+    do {
+      size += queue[count].length + 1;
+      // 9: the most bytes that one character takes in a form (%E2%82%AC).
+    } while (++count < queue.length && (size + queue[count].length) * 9 < route._maxPayload);
+    return queue.splice(0, count).join(SEPARATOR);
+  }
+
+  /** All that was asked for is done: the transport may end, or rest. */
+  function settle() {
+    var done = paused;
+    if (posting || queue.length) { return; }
+    if (over) {
+      stop();
+    } else if (done && !abort) {
+      paused = noop;
+      done();
+    }
+  }
+
+  function lost(reason) {
+    var tell = over ? noop : self.onclose;
+    queue = [];
+    over = true;
+    stop();
+    tell({ reason: reason });
+  }
+
+  /** Clears the GET away; what it may still say is not heard. */
+  function stop() {
+    var clear = abort;
+    ended = noop;
+    abort = 0;
+    if (clear) { clear(); }
+  }
+
+  read();
+  return self;
+}
+
+// ---- transports/xhr.js
+
+/*
+ * One HTTP request by script: XMLHttpRequest, ActiveX in Internet Explorer 6, XDomainRequest across origins in 8 and 9.
+ */
+
+/** Throws where there is none. */
+function newXhr() {
+  return global.XMLHttpRequest ? new global.XMLHttpRequest() : new global.ActiveXObject('Microsoft.XMLHTTP');
+}
+
+/**
+ * GETs, or POSTs body if there is one; done(error, text). Returns a function that aborts it, and has no effect after its end.
+ * Throws where there is no such object, or an XDomainRequest is to leave the page's scheme.
+ */
+function request(route, body, done) {
+  var xhr = newXhr(),
+    xdr = route._cross && !('withCredentials' in xhr);
+
+  function finish() {
+    var status = 0, text;
+    try {
+      text = xhr.responseText;
+      status = xdr ? 200 : xhr.status;
+    } catch (ignore) { /* Firefox 3 and Internet Explorer 9, after a failure */ }
+    done(status == 200 ? '' : 'HTTP ' + status, text);
+  }
+
+  if (xdr) { xhr = new global.XDomainRequest(); }
+
+  xhr.open(body ? 'POST' : 'GET', route._url(), true);
+  if (xdr) {
+    // What failed has no text, and an answer without one is a failure.
+    xhr.onload = xhr.onerror = xhr.ontimeout = finish;
+    xhr.onprogress = noop;  // Internet Explorer 9 aborts a request without one
+  } else {
+    if (route._cross && route._opts.withCredentials) { xhr.withCredentials = true; }
+    xhr.onreadystatechange = function () {
+      if (xhr.readyState == 4) {
+        xhr.onreadystatechange = noop;  // Internet Explorer leaks a request that keeps its listener, and 6 takes no null
+        finish();
+      }
+    };
+  }
+  xhr.send(body || null);
+  return function () {
+    if (!xdr) { xhr.onreadystatechange = noop; }
+    xhr.abort();
+  };
+}
+
+// ---- memory.js
+
+/*
+ * Memory: which transport worked towards a server, so that the next visit begins with it. In localStorage, else in a cookie,
+ * else (no storage allowed, or no browser) nowhere.
+ */
+
+var DAY = 864e5;  // milliseconds
+
+/** Stores text under key if given, and returns what is stored there. */
+function stored(key, text) {
+  try {
+    if (text) { global.localStorage.setItem(key, text); }
+    return global.localStorage.getItem(key);
+  } catch (noStorage) {
+    try {
+      if (text) { doc.cookie = key + '=' + text + ';path=/;expires=' + new Date(now() + DAY).toUTCString(); }
+      return doc.cookie.split(key + '=')[1];
+    } catch (noCookie) { /* Node, or a sandboxed frame */ }
+  }
+}
+
+/** Remembers for a day what recall will say. */
+function remember(key, works) {
+  stored(key, works.concat(now() + DAY).join('/'));
+}
+
+/** [transport's name, milliseconds until it answered], if one is remembered. */
+function recall(key) {
+  var parts = (stored(key) || '').split('/');
+  if (parseInt(parts[2]) > now()) { return [parts[0], +parts[1]]; }
+}
+
+// ---- transports/websocket.js
+
+/*
+ * WebSocket: the browser's own, or the one in the option of that name; one message a packet. The other transports imitate it.
+ */
+
+function websocket(route) {
+  var Native = route._opts.WebSocket || global.WebSocket || global.MozWebSocket,  // Firefox 6-10
+    socket = new Native(route._url().replace(/^http/, 'ws'));
+
+  socket.binaryType = 'arraybuffer';
+  // It says nothing that onclose does not; but in Node, an error that nobody hears ends the process.
+  socket.onerror = noop;
+  socket._binary = true;
+  socket._idle = function () { return !socket.bufferedAmount; };
+  return socket;
+}
+
+// ---- transports/polling.js
+
+/*
+ * XHR long-polling: the server holds each GET until it has packets.
+ */
+
+function polling(route) {
+  return httpTransport(route, function (done) { return request(route, '', done); }, request);
+}
+
+// ---- transports/jsonp.js
+
+/*
+ * JSONP polling: each GET is a script that calls ___eio[j]("payload"), Engine.IO's name; the POST is a form. Needs nothing but a DOM.
+ */
+
+function jsonp(route) {
+  route._params.transport = 'polling';
+
+  return httpTransport(route, function (done) {
+    return nodeGet(route, 'j', '___eio', function (payload) { done('', payload); }, function () {
+      var script = doc.createElement('script');
+
+      // Internet Explorer 6-8 know no onload and tell the end of success and failure alike; KHTML never tells a failure.
+      script.onload = script.onerror = script.onreadystatechange = function () {
+        if (/undefined|loaded|complete/.test(script.readyState)) {
+          // Internet Explorer may say "loaded" a moment before it runs the script.
+          setTimeout(function () { done('script did not call'); }, 100);
+        }
+      };
+      script.src = route._url();
+      doc.getElementsByTagName('head')[0].appendChild(script);
+      return script;
+    });
+  }, postForm);
+}
+
+// ---- transports/htmlfile.js
+
+/*
+ * htmlfile: a hidden iframe whose document never ends; each script in it calls parent.anywire_htmlfile[i]("packet"), and is removed.
+ * In old Internet Explorer the iframe lives in an ActiveX document, so that it neither clicks nor shows a page that loads.
+ * Needs the page's own origin. Sends by POST, as polling does.
+ */
+
+function htmlfile(route) {
+  newXhr();  // it throws where there is none, before a packet depends on it
+  if (route._cross) { throw new Error('other origin'); }
+  return httpTransport(route, function (done, transport) {
+    var frame, page, heard, clear = nodeGet(route, 'i', 'anywire_htmlfile', function (packet) {
+      heard = true;
+      transport._hear(packet);
+    }, function () {
+      try {
+        // Its frames find our callbacks in their parent.
+        page = new global.ActiveXObject('htmlfile');
+        page.open();
+        page.write('<html></html>');
+        page.close();
+        page.parentWindow.anywire_htmlfile = global.anywire_htmlfile;
+      } catch (ignore) { /* every other browser */ }
+      return addHidden(page || doc, '<iframe></iframe>', function (part) {
+        frame = part.firstChild;
+        frame.src = route._url();
+        // The end of a stream that has said something is as good as a noop.
+        listen(frame, 'load', function () { done('', heard && '6'); });
+      });
+    });
+
+    return function () {
+      clear();
+      if (page) {
+        // Internet Explorer keeps the connection of a frame that was only removed.
+        frame.src = 'about:blank';
+        page = 0;
+        global.CollectGarbage();
+      }
+    };
+  }, request);
 }
 
 // ---- json.js
@@ -249,6 +455,118 @@ function packetReader() {
   };
 }
 
+// ---- emitter.js
+
+/*
+ * Events: listeners by name, given to the connection, the Manager and the Socket; and small things that every file uses.
+ * A listener that throws neither stops the others nor breaks the session: its error goes to the page's own error handler.
+ */
+
+function noop() {}
+
+/** Milliseconds of the wall clock. */
+function now() {
+  return +new Date();
+}
+
+/** Calls fn(key, value) for each own enumerable property. */
+function each(object, fn) {
+  for (var key in object) {
+    if ({}.hasOwnProperty.call(object, key)) { fn(key, object[key]); }
+  }
+}
+
+/** Copies own enumerable properties of source onto target. */
+function extend(target, source) {
+  each(source, function (key, value) { target[key] = value; });
+  return target;
+}
+
+/** A real array of an arguments object or array, from that index on. */
+function slice(list, from) {
+  return [].slice.call(list, from);
+}
+
+/** The list without item, or without what `once` made of item; empty if there is no item. */
+function without(list, item) {
+  var kept = [], i;
+  for (i = 0; item && i < list.length; i++) {
+    if (list[i] !== item && list[i]._of !== item) { kept.push(list[i]); }
+  }
+  return kept;
+}
+
+/** Calls fn with the array args; what it throws is thrown again from a timer, where only window.onerror sees it. */
+function guarded(fn, self, args) {
+  try {
+    fn.apply(self, args);
+  } catch (error) {
+    setTimeout(function () { throw error; }, 0);
+  }
+}
+
+/** Makes self an emitter. The names of component-emitter and of 0.9's EventEmitter mean the same. */
+function emitter(self) {
+  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless); a list is replaced, never changed
+  var all = {};
+
+  self.on = self.addListener = function (name, listener) {
+    all['$' + name] = self.listeners(name).concat(listener);
+    return self;
+  };
+
+  self.once = function (name, listener) {
+    function only() {
+      self.off(name, only);
+      listener.apply(self, arguments);
+    }
+    only._of = listener;
+    return self.on(name, only);
+  };
+
+  /** off() removes all listeners, off(name) all of that event, off(name, listener) that one, also if added by once. */
+  self.off = self.removeListener = self.removeAllListeners = function (name, listener) {
+    if (name) {
+      all['$' + name] = without(self.listeners(name), listener);
+    } else {
+      all = {};
+    }
+    return self;
+  };
+
+  self.listeners = function (name) {
+    return all['$' + name] || [];
+  };
+
+  /** Calls the listeners that are there now, in order. 0.9's name; `emit` of a Socket sends to the server. */
+  self.$emit = function (name) {
+    var list = self.listeners(name), i;
+    for (i = 0; i < list.length; i++) { guarded(list[i], self, slice(arguments, 1)); }
+  };
+  return self;
+}
+
+// ---- transports/registry.js
+
+/*
+ * The transports, by the names that the option `transports` uses. One line adds one.
+ *
+ * Each is a function of a route (where to and for whom: see newRoute in connection.js) that starts one, or throws if that is
+ * not possible in this browser or towards this server. What it returns imitates a WebSocket: onopen(), onmessage({data}),
+ * onclose({reason or code}), which the connection sets, send(packet), close(); it calls them later, never from within the function. Those over HTTP are
+ * open once the server has taken a POST. Beyond that,
+ *   _binary       whether send takes an ArrayBuffer, a typed array or a Blob as it is
+ *   _idle()       whether a packet given now would go out now
+ *   _pause(done)  (if another transport can take over) ends reading and writing; done() when no request is under way
+ * close() also closes the session, if the route still has its id.
+ */
+var TRANSPORTS = {
+  websocket: websocket,
+  polling: polling,
+  htmlfile: htmlfile,
+  jsonp: jsonp
+};
+
 // ---- dom.js
 
 /*
@@ -256,7 +574,9 @@ function packetReader() {
  */
 
 var doc = global.document, nav = global.navigator || {},
-  count = 0;  // of what has to be unique in this page
+  count = 0,  // of what has to be unique in this page
+  // Milliseconds: a megabyte at half a megabit a second.
+  SLOWEST_FORM = 15e3;
 
 function listen(target, name, listener) {
   if (target.addEventListener) {
@@ -314,11 +634,12 @@ function addHidden(page, html, ready) {
 
 /**
  * POSTs `d=<text>` by a form into an iframe of its own: a second load in the same one adds to the browser's history.
- * done('', answer) once it is there, "ok" if it cannot be read. Engine.IO's JSONP transport sends this way.
+ * done('', answer) once it is there, "ok" if it cannot be read. No engine but Chromium has an event for a form whose connection broke:
+ * that is told by the clock. Engine.IO's JSONP transport sends this way.
  * A form would turn a newline into CR LF, so it takes backslash n for one, and our backslash n (JSON has no newline) goes with two.
  */
 function postForm(route, text, done) {
-  var name = 'anywire' + count++, form, frame,
+  var name = 'anywire' + count++, form, frame, timer,
     part = addHidden(doc, '<form method=POST accept-charset=utf-8 target=' + name + '><textarea name=d></textarea></form><iframe name=' +
       name + '></iframe>', function (part) {
       form = part.firstChild;
@@ -327,6 +648,13 @@ function postForm(route, text, done) {
       form.firstChild.value = text.replace(/\\n/g, '\\\\n');
     });
 
+  function end(error, answer) {
+    clearTimeout(timer);
+    discard(part);
+    done(error, answer);
+    done = noop;
+  }
+
   listen(frame, 'load', function () {
     var answer = 'ok';
     try {
@@ -334,344 +662,11 @@ function postForm(route, text, done) {
       if (frame.contentWindow.location.href == 'about:blank') { return; }
       answer = frame.contentWindow.document.body.innerHTML;
     } catch (ignore) { /* another origin: its answer cannot be read, and the poll will tell */ }
-    discard(part);
-    done('', answer);
+    end('', answer);
   });
+  timer = setTimeout(function () { end('no answer'); }, SLOWEST_FORM);
   form.submit();
 }
-
-// ---- memory.js
-
-/*
- * Memory: which transport worked towards a server, so that the next visit begins with it. In localStorage, else in a cookie,
- * else (no storage allowed, or no browser) nowhere.
- */
-
-var DAY = 864e5;  // milliseconds
-
-/** Stores text under key if given, and returns what is stored there. */
-function stored(key, text) {
-  try {
-    if (text) { global.localStorage.setItem(key, text); }
-    return global.localStorage.getItem(key);
-  } catch (noStorage) {
-    try {
-      if (text) { doc.cookie = key + '=' + text + ';path=/;expires=' + new Date(now() + DAY).toUTCString(); }
-      return doc.cookie.split(key + '=')[1];
-    } catch (noCookie) { /* Node, or a sandboxed frame */ }
-  }
-}
-
-/** Remembers for a day what recall will say. */
-function remember(key, works) {
-  stored(key, works.concat(now() + DAY).join('/'));
-}
-
-/** [transport's name, milliseconds until it answered], if one is remembered. */
-function recall(key) {
-  var parts = (stored(key) || '').split('/');
-  if (parseInt(parts[2]) > now()) { return [parts[0], +parts[1]]; }
-}
-
-// ---- transports/xhr.js
-
-/*
- * One HTTP request by script: XMLHttpRequest, ActiveX in Internet Explorer 6, XDomainRequest across origins in 8 and 9.
- */
-
-/** Throws where there is none. */
-function newXhr() {
-  return global.XMLHttpRequest ? new global.XMLHttpRequest() : new global.ActiveXObject('Microsoft.XMLHTTP');
-}
-
-/**
- * GETs, or POSTs body if there is one; done(error, text). Returns a function that aborts it, and has no effect after its end.
- * Throws where there is no such object, or an XDomainRequest is to leave the page's scheme.
- */
-function request(route, body, done) {
-  var xhr = newXhr(),
-    xdr = route._cross && !('withCredentials' in xhr);
-
-  function finish() {
-    var status = 0, text;
-    try {
-      text = xhr.responseText;
-      status = xdr ? 200 : xhr.status;
-    } catch (ignore) { /* Firefox 3 and Internet Explorer 9, after a failure */ }
-    done(status == 200 ? '' : 'HTTP ' + status, text);
-  }
-
-  if (xdr) { xhr = new global.XDomainRequest(); }
-
-  xhr.open(body ? 'POST' : 'GET', route._url(), true);
-  if (xdr) {
-    // What failed has no text, and an answer without one is a failure.
-    xhr.onload = xhr.onerror = xhr.ontimeout = finish;
-    xhr.onprogress = noop;  // Internet Explorer 9 aborts a request without one
-  } else {
-    if (route._cross && route._opts.withCredentials) { xhr.withCredentials = true; }
-    xhr.onreadystatechange = function () {
-      if (xhr.readyState == 4) {
-        xhr.onreadystatechange = noop;  // Internet Explorer leaks a request that keeps its listener, and 6 takes no null
-        finish();
-      }
-    };
-  }
-  xhr.send(body || null);
-  return function () {
-    if (!xdr) { xhr.onreadystatechange = noop; }
-    xhr.abort();
-  };
-}
-
-// ---- transports/http.js
-
-/*
- * What polling, JSONP and htmlfile share: they read by one GET after the other and write by one POST after the other.
- */
-
-/**
- * A transport out of two functions:
- *   get(done, transport)  starts a GET; done(error, payload) when it ended; returns a function that clears it away, ended or not
- *   post(route, text, done)  sends a payload; done(error, answer) when the server has it
- * An error is a text, none is ''.
- */
-function httpTransport(route, get, post) {
-  var queue = [], posting, abort, ended = noop, paused, over, self = {
-    onopen: noop,
-
-    send: function (packet) {
-      queue.push(typeof packet == 'string' ? packet : binaryToText(packet));
-      write();
-    },
-
-    /**
-     * Sends what waits and Engine.IO's close packet, then ends the GET: ended first, the server would take the session for lost.
-     * Without a session it ends the GET at once: a browser has few connections to a server, and others need them.
-     */
-    close: function () {
-      if (over) { return; }
-      over = true;
-      if (route._params.sid) {
-        if (leaving && nav.sendBeacon) {
-          // The page is going: nothing else is sure to be sent.
-          nav.sendBeacon(route._url(), queue.concat('1').join(SEPARATOR));
-          queue = [];
-          posting = 0;
-        } else {
-          self.send('1');
-        }
-        settle();
-      } else {
-        stop();
-      }
-    },
-
-    _idle: function () { return !posting; },
-
-    _pause: function (done) {
-      paused = done;
-      settle();
-    },
-
-    _hear: function (packet) {
-      self.onmessage({ data: packet });
-    }
-  };
-
-  function read() {
-    function done(error, payload) {
-      var packets, i;
-      if (done !== ended) { return; }
-      stop();
-      if (error || !payload) { return lost(error || 'empty answer'); }
-      packets = payload.split(SEPARATOR);
-      for (i = 0; i < packets.length; i++) { self._hear(packets[i]); }
-      if (paused) {
-        settle();
-      } else if (!over) {
-        read();
-      }
-    }
-
-    ended = done;
-    abort = get(done, self);
-  }
-
-  function write() {
-    if (posting || !queue.length) { return; }
-    posting = true;
-    post(route, batch(), function (error, answer) {
-      posting = 0;
-      // Every server says "ok"; a page instead of it is from somebody in between.
-      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
-      self.onopen();
-      write();
-      settle();
-    });
-  }
-
-  /** As many packets as one body may hold by the server's maxPayload; one larger packet goes alone, to be refused there. */
-  function batch() {
-    var count = 0, size = 0;
-    do {
-      size += queue[count].length + 1;
-      // 9: the most bytes that one character takes in a form (%E2%82%AC).
-    } while (++count < queue.length && (size + queue[count].length) * 9 < route._maxPayload);
-    return queue.splice(0, count).join(SEPARATOR);
-  }
-
-  /** All that was asked for is done: the transport may end, or rest. */
-  function settle() {
-    var done = paused;
-    if (posting || queue.length) { return; }
-    if (over) {
-      stop();
-    } else if (done && !abort) {
-      paused = noop;
-      done();
-    }
-  }
-
-  function lost(reason) {
-    var tell = over ? noop : self.onclose;
-    queue = [];
-    over = true;
-    stop();
-    tell({ reason: reason });
-  }
-
-  /** Clears the GET away; what it may still say is not heard. */
-  function stop() {
-    var clear = abort;
-    ended = noop;
-    abort = 0;
-    if (clear) { clear(); }
-  }
-
-  read();
-  return self;
-}
-
-// ---- transports/websocket.js
-
-/*
- * WebSocket: the browser's own, or the one in the option of that name; one message a packet. The other transports imitate it.
- */
-
-function websocket(route) {
-  var Native = route._opts.WebSocket || global.WebSocket || global.MozWebSocket,  // Firefox 6-10
-    socket = new Native(route._url().replace(/^http/, 'ws'));
-
-  socket.binaryType = 'arraybuffer';
-  // It says nothing that onclose does not; but in Node, an error that nobody hears ends the process.
-  socket.onerror = noop;
-  socket._binary = true;
-  socket._idle = function () { return !socket.bufferedAmount; };
-  return socket;
-}
-
-// ---- transports/polling.js
-
-/*
- * XHR long-polling: the server holds each GET until it has packets.
- */
-
-function polling(route) {
-  return httpTransport(route, function (done) { return request(route, '', done); }, request);
-}
-
-// ---- transports/jsonp.js
-
-/*
- * JSONP polling: each GET is a script that calls ___eio[j]("payload"), Engine.IO's name; the POST is a form. Needs nothing but a DOM.
- */
-
-function jsonp(route) {
-  route._params.transport = 'polling';
-
-  return httpTransport(route, function (done) {
-    return nodeGet(route, 'j', '___eio', function (payload) { done('', payload); }, function () {
-      var script = doc.createElement('script');
-
-      // Internet Explorer 6-8 know no onload and tell the end of success and failure alike; KHTML never tells a failure.
-      script.onload = script.onerror = script.onreadystatechange = function () {
-        if (/undefined|loaded|complete/.test(script.readyState)) {
-          // Internet Explorer may say "loaded" a moment before it runs the script.
-          setTimeout(function () { done('script did not call'); }, 100);
-        }
-      };
-      script.src = route._url();
-      doc.getElementsByTagName('head')[0].appendChild(script);
-      return script;
-    });
-  }, postForm);
-}
-
-// ---- transports/htmlfile.js
-
-/*
- * htmlfile: a hidden iframe whose document never ends; each script in it calls parent.anywire_htmlfile[i]("packet"), and is removed.
- * In old Internet Explorer the iframe lives in an ActiveX document, so that it neither clicks nor shows a page that loads.
- * Needs the page's own origin. Sends by POST, as polling does.
- */
-
-function htmlfile(route) {
-  newXhr();  // it throws where there is none, before a packet depends on it
-  if (route._cross) { throw new Error('other origin'); }
-  return httpTransport(route, function (done, transport) {
-    var frame, page, heard, clear = nodeGet(route, 'i', 'anywire_htmlfile', function (packet) {
-      heard = true;
-      transport._hear(packet);
-    }, function () {
-      try {
-        // Its frames find our callbacks in their parent.
-        page = new global.ActiveXObject('htmlfile');
-        page.open();
-        page.write('<html></html>');
-        page.close();
-        page.parentWindow.anywire_htmlfile = global.anywire_htmlfile;
-      } catch (ignore) { /* every other browser */ }
-      return addHidden(page || doc, '<iframe></iframe>', function (part) {
-        frame = part.firstChild;
-        frame.src = route._url();
-        // The end of a stream that has said something is as good as a noop.
-        listen(frame, 'load', function () { done('', heard && '6'); });
-      });
-    });
-
-    return function () {
-      clear();
-      if (page) {
-        // Internet Explorer keeps the connection of a frame that was only removed.
-        frame.src = 'about:blank';
-        page = 0;
-        global.CollectGarbage();
-      }
-    };
-  }, request);
-}
-
-// ---- transports/registry.js
-
-/*
- * The transports, by the names that the option `transports` uses. One line adds one.
- *
- * Each is a function of a route (where to and for whom: see newRoute in connection.js) that starts one, or throws if that is
- * not possible in this browser or towards this server. What it returns imitates a WebSocket: onopen(), onmessage({data}),
- * onclose({reason or code}), which the connection sets, send(packet), close(); it calls them later, never from within the function. Those over HTTP are
- * open once the server has taken a POST. Beyond that,
- *   _binary       whether send takes an ArrayBuffer, a typed array or a Blob as it is
- *   _idle()       whether a packet given now would go out now
- *   _pause(done)  (if another transport can take over) ends reading and writing; done() when no request is under way
- * close() also closes the session, if the route still has its id.
- */
-var TRANSPORTS = {
-  websocket: websocket,
-  polling: polling,
-  htmlfile: htmlfile,
-  jsonp: jsonp
-};
 
 // ---- connection.js
 
@@ -1243,6 +1238,21 @@ function Manager(url, options) {
   };
 
   if (opts.autoConnect) { self.open(); }
+}
+
+// ---- backoff.js
+
+/*
+ * Back-off: how long to wait before the next attempt to reconnect. Pure: the caller gives the random number.
+ */
+
+/**
+ * Milliseconds before attempt number `attempt` (0 is the first), by the options of Manager: reconnectionDelay * 2^attempt, at most
+ * reconnectionDelayMax, less a random share of up to randomizationFactor (0..1), so that the clients of a restarted server do not
+ * all come back in the same moment. `random` is in [0, 1).
+ */
+function backoff(attempt, opts, random) {
+  return Math.min(opts.reconnectionDelayMax, opts.reconnectionDelay * Math.pow(2, attempt)) * (1 - opts.randomizationFactor * random);
 }
 
 // ---- socket.js

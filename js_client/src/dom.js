@@ -3,7 +3,9 @@
  */
 
 var doc = global.document, nav = global.navigator || {},
-  count = 0;  // of what has to be unique in this page
+  count = 0,  // of what has to be unique in this page
+  // Milliseconds: a megabyte at half a megabit a second.
+  SLOWEST_FORM = 15e3;
 
 function listen(target, name, listener) {
   if (target.addEventListener) {
@@ -61,11 +63,12 @@ function addHidden(page, html, ready) {
 
 /**
  * POSTs `d=<text>` by a form into an iframe of its own: a second load in the same one adds to the browser's history.
- * done('', answer) once it is there, "ok" if it cannot be read. Engine.IO's JSONP transport sends this way.
+ * done('', answer) once it is there, "ok" if it cannot be read. No engine but Chromium has an event for a form whose connection broke:
+ * that is told by the clock. Engine.IO's JSONP transport sends this way.
  * A form would turn a newline into CR LF, so it takes backslash n for one, and our backslash n (JSON has no newline) goes with two.
  */
 function postForm(route, text, done) {
-  var name = 'anywire' + count++, form, frame,
+  var name = 'anywire' + count++, form, frame, timer,
     part = addHidden(doc, '<form method=POST accept-charset=utf-8 target=' + name + '><textarea name=d></textarea></form><iframe name=' +
       name + '></iframe>', function (part) {
       form = part.firstChild;
@@ -74,6 +77,13 @@ function postForm(route, text, done) {
       form.firstChild.value = text.replace(/\\n/g, '\\\\n');
     });
 
+  function end(error, answer) {
+    clearTimeout(timer);
+    discard(part);
+    done(error, answer);
+    done = noop;
+  }
+
   listen(frame, 'load', function () {
     var answer = 'ok';
     try {
@@ -81,8 +91,8 @@ function postForm(route, text, done) {
       if (frame.contentWindow.location.href == 'about:blank') { return; }
       answer = frame.contentWindow.document.body.innerHTML;
     } catch (ignore) { /* another origin: its answer cannot be read, and the poll will tell */ }
-    discard(part);
-    done('', answer);
+    end('', answer);
   });
+  timer = setTimeout(function () { end('no answer'); }, SLOWEST_FORM);
   form.submit();
 }

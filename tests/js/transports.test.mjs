@@ -194,6 +194,20 @@ test("a form's answer that cannot be read, because it is another origin's, is ta
   assert.deepEqual(world.events, []);
 });
 
+test("a form whose connection broke, of which most engines say nothing, is given up by the clock, and the session comes back", () => {
+  const world = new World(), socket = world.connected('jsonp', { upgrade: false }), before = world.browser.furniture;
+  world.modes.jsonp = 'deaf';
+  socket.emit('x');
+  world.run(14000);
+  assert.deepEqual(world.events, []);
+  world.run(1200);
+  assert.deepEqual(world.events, [['disconnect', 'transport error', 'no answer']]);
+  world.modes.jsonp = 'up';
+  world.run(3000);
+  assert.equal(socket.connected, true);
+  assert.ok(world.browser.furniture <= before);
+});
+
 test("Firefox's load event of the empty frame is not the answer", () => {
   const world = new World(), socket = world.connected('jsonp', { upgrade: false });
   socket.emit('x');
