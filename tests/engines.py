@@ -21,7 +21,7 @@ import pytest
 from browser_tools import chromium
 from selenium import webdriver
 
-__all__ = ["ENGINES", "LEGACY", "Browser", "engine"]
+__all__ = ["ENGINES", "LEGACY", "Browser", "engine", "small_browser"]
 
 HERE = Path(__file__).parent
 #: Without these the suite goes on, and says so; without the others it fails.
@@ -182,6 +182,13 @@ ENGINES: dict[str, Callable[[], Any]] = {
     "qtwebkit": _qtwebkit,
     "phantomjs": _phantomjs,
 }
+
+
+@contextmanager
+def small_browser() -> Iterator[Browser]:
+    """Node with what the client needs of a page, see js/page.mjs; no engine of a browser."""
+    with _launched(["node", str(HERE / "js/visit.mjs")], os.environ) as browser:
+        yield browser
 
 
 @contextmanager

@@ -152,6 +152,18 @@ class InjectHtml(Fault):
             await link.answer(200, FOREIGN_HTML, "text/html; charset=utf-8")
 
 
+class Answer(Fault):
+    """Whatever stands where the server should: each request gets this status and body, or with status 0 the connection's end."""
+
+    def __init__(self, status: int = 400, body: str = "") -> None:
+        self.status, self.body = status, body
+
+    async def handle(self, link: Link, request: Message) -> None:
+        if not self.status:
+            raise Cut
+        await link.answer(self.status, self.body.encode())
+
+
 class BlackHole(Fault):
     """A firewall that drops what it does not like without a word: "all" requests, or only each "upgrade", or what is plain "http"."""
 
@@ -181,6 +193,7 @@ FAULTS: dict[str, Callable[..., Fault]] = {
     "drop-posts": DropPosts,
     "duplicate-posts": DuplicatePosts,
     "inject-html": InjectHtml,
+    "answer": Answer,
     "black-hole": BlackHole,
 }
 

@@ -6,7 +6,7 @@ import os
 import sys
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-from PyQt5.QtCore import QUrl
+from PyQt5.QtCore import QSize, QUrl
 from PyQt5.QtWebKitWidgets import QWebPage
 from PyQt5.QtWidgets import QApplication
 
@@ -18,5 +18,7 @@ class Page(QWebPage):
 
 application = QApplication(sys.argv[:1])
 page = Page()
+# A page without a size shows none of its frames, and timers in frames that nobody sees are held back to one a second.
+page.setViewportSize(QSize(1366, 768))
 page.mainFrame().load(QUrl(sys.argv[1]))
 application.exec_()

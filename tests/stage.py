@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import re
 import threading
 from collections import defaultdict
 from contextlib import AsyncExitStack
@@ -25,6 +26,7 @@ from faults import Fault
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
+from tornado.websocket import WebSocketHandler
 
 __all__ = ["DIST", "HERE", "Case", "Report", "Stage"]
 
@@ -61,6 +63,10 @@ class Case:
 class Stage:
     """Runs in a thread with a loop of its own; ``settings`` are the server's."""
 
+    #: Below which the server answers, and the scripts of each case's page, which find CASE there.
+    path = "/socket.io/"
+    scripts: tuple[str, ...] = ("before.js", "anywire.min.js", "conversation.js")
+
     def __init__(self, **settings: Any) -> None:
         # The cases' frames are of many origins, and so are an endless frame's ancestors.
         self._settings = {"origins": "*", **settings}
@@ -85,22 +91,35 @@ class Stage:
 
     async def _main(self) -> None:
         self.loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        self.sio = anywire.Server(**self._settings)
-        self._register()
+        self.sio = self.server(**self._settings)
         await self.sio.start()
-        page: dict[str, Any] = {"stage": self}
-        handlers = [("/case", CasePage, page), ("/run", RunPage, page), ("/report", TakeReport, page)]
-        routes = [*handlers, ("/file/([a-z.]+)", File), ("/sleep", Sleep), (r"/socket\.io/.*", self.sio.router)]
-        http = HTTPServer(Application(routes, log_function=lambda handler: None))
+        http = HTTPServer(Application(self.routes(), log_function=lambda handler: None))
         (listening,) = bind_sockets(0, "127.0.0.1")
         http.add_sockets([listening])
-        self.port = listening.getsockname()[1]
+        #: Where pages come from, and where the server is that they talk to.
+        self.port = self.target = listening.getsockname()[1]
         async with AsyncExitStack() as self._stack:
+            await self.prepare()
             self._ready.set()
             await self._end.wait()
         await self.sio.shutdown(0)
         http.stop()
         await http.close_all_connections()
+
+    def server(self, **settings: Any) -> Any:
+        """The server, with its handlers."""
+        self.sio = anywire.Server(**settings)
+        self._register()
+        return self.sio
+
+    def routes(self) -> list[Any]:
+        page: dict[str, Any] = {"stage": self}
+        handlers = [("/case", CasePage, page), ("/run", RunPage, page), ("/report", TakeReport, page)]
+        handlers += [("/capable", CapablePage, {}), ("/plain", PlainWebSocket, {})]
+        return [*handlers, ("/file/([a-z.]+)", File), ("/sleep", Sleep), (re.escape(self.path) + ".*", self.sio.router)]
+
+    async def prepare(self) -> None:
+        """Called once the stage listens."""
 
     def _register(self) -> None:
         build(self.sio, anywire.ConnectionRefusedError)
@@ -132,12 +151,14 @@ class Stage:
 
     async def _open(self, cases: list[Case]) -> None:
         for case in cases:
-            port = self.port
+            port = self.target
             for fault in reversed(case.behind):
-                port = (await self._stack.enter_async_context(FaultProxy(port, fault))).port
+                port = (await self._stack.enter_async_context(FaultProxy(port, fault, self.path))).port
             # Each on an address of its own: Firefox opens one WebSocket at a time towards an address, whatever the port (RFC 6455, 4.1).
             host = f"127.0.0.{len(self._cases) % 200 + 2}"
-            proxy = await self._stack.enter_async_context(FaultProxy(port, case.fault, host=host))
+            proxy = await self._stack.enter_async_context(FaultProxy(port, case.fault, self.path, host))
+            if self.target != self.port:
+                proxy.pages = self.port
             self.proxies[case.name] = proxy
             self._cases[case.name] = case
 
@@ -150,6 +171,16 @@ class Stage:
             self._news.wait_for(lambda: all(name in self._reports for name in names), max(case.seconds for case in cases) + 10)
         silent: Report = {"errors": [f"no report; the browser said: {browser.said()}"], "said": {}}
         return {name: self._reports.get(name, silent) for name in names}
+
+    def speaks_websocket(self, browser: Browser) -> bool:
+        """Whether the engine's own WebSocket opens, towards a server of RFC 6455 that is not ours.
+
+        That of PhantomJS 1.9.8 does not: it speaks a draft of 2010, draft-hixie-thewebsocketprotocol-76, as no server does any more.
+        """
+        browser.open(f"http://127.0.0.1:{self.port}/capable")
+        with self._news:
+            assert self._news.wait_for(lambda: "capable" in self._reports, 20), browser.said()
+            return bool(self._reports.pop("capable")["opens"])
 
     def page_of(self, name: str) -> str:
         """The address of a case's page."""
@@ -190,8 +221,32 @@ class RunPage(Handler):
 class CasePage(Handler):
     def get(self) -> None:
         script = self.stage.script_of(self.get_argument("name"))
-        files = "".join(f'<script src="/file/{name}"></script>' for name in ("before.js", "anywire.min.js", "conversation.js"))
+        files = "".join(f'<script src="/file/{name}"></script>' for name in self.stage.scripts)
         self.finish(f'<!DOCTYPE html><html><head><meta charset="utf-8"></head><body><script>{script}</script>{files}</body></html>')
+
+
+class CapablePage(RequestHandler):
+    def get(self) -> None:
+        self.finish("""<!DOCTYPE html><script>
+            function tell(opens) {
+              var xhr = new XMLHttpRequest();
+              if (socket && socket.told) { return; }
+              if (socket) { socket.told = true; }
+              xhr.open('POST', '/report?name=capable', true);
+              xhr.send('{"opens": ' + opens + '}');
+            }
+            var socket = window.WebSocket && new WebSocket('ws://' + location.host + '/plain');
+            if (socket) {
+              socket.onopen = function () { tell(true); };
+              socket.onclose = function () { tell(false); };
+            } else {
+              tell(false);
+            }
+            </script>""")
+
+
+class PlainWebSocket(WebSocketHandler):
+    """Tornado's own."""
 
 
 class TakeReport(Handler):

@@ -384,6 +384,21 @@ def test_all_connections_can_be_killed_and_new_ones_are_taken(run: Runner) -> No
     run(main())
 
 
+@pytest.mark.parametrize(("status", "body"), [(400, "no"), (200, "")])
+def test_what_stands_in_the_servers_place_answers_everything_alike(status: int, body: str, run: Runner) -> None:
+    async def main() -> None:
+        async with proxied("answer", status, body) as (proxy, origin), RawClient(proxy.port) as client:
+            for method, headers in (("GET", ""), ("POST", ""), ("GET", UPGRADE)):
+                answer = await client.request(method, "/socket.io/sized", headers=headers)
+                assert (answer.status, answer.text) == (status, body)
+            proxy.fault = fault("answer", 0)
+            client.send(b"GET /socket.io/sized HTTP/1.1\r\n\r\n")
+            assert await gone(client) == b""
+            assert origin.requests == []
+
+    run(main())
+
+
 @pytest.mark.parametrize("name", sorted(set(FAULTS) - {"none", "delay"}))
 def test_requests_outside_the_path_meet_no_fault(name: str, run: Runner) -> None:
     async def main() -> None:
