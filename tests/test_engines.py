@@ -9,11 +9,13 @@ import pytest
 from engines import ENGINES, engine
 from stage import Case, Report, Stage
 
-STEPS = ("echo", "ask", "unicode", "count", "collect", "large", "binary", "reconnect")
+STEPS = ("echo", "ask", "unicode", "nasty", "halves", "count", "collect", "large", "binary", "reconnect")
 SAID = {
     "echo": [1, "two", None, {"three": [True, 1.5, "é€😀"]}],
     "ask": ["how!"],
     "unicode": True,
+    "nasty": [],
+    "halves": ["a?b?c", "next"],
     "count": 200,
     "collect": 200,
     "large": 50_000,

@@ -329,8 +329,9 @@ function readJson(text) {
   return new Function('return ' + text.replace(/[\u2028\u2029]/g, escaped))();
 }
 
+/** A pair of surrogates, which is one character, stays. */
 function escaped(c) {
-  return '\\u' + ('000' + c.charCodeAt(0).toString(16)).slice(-4);
+  return c.charAt(1) ? c : '\\u' + ('000' + c.charCodeAt(0).toString(16)).slice(-4);
 }
 
 /** undefined for what JSON leaves out (functions, undefined), as JSON.stringify. */
@@ -400,7 +401,8 @@ function encodePacket(type, nsp, id, data) {
       return isBinary(raw) ? { '_placeholder': true, num: messages.push(raw) - 2 } : value;
     });
   messages[0] = (messages.length > 1 ? type + 3 + (messages.length - 1 + '-') : type) +
-    (nsp == '/' ? '' : nsp + ',') + id + (text || '');
+    // Half a character has no UTF-8: what old WebKits send for it ends the session.
+    (nsp == '/' ? '' : nsp + ',') + id + (text || '').replace(/[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]/g, escaped);
   return messages;
 }
 

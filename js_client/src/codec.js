@@ -44,7 +44,8 @@ function encodePacket(type, nsp, id, data) {
       return isBinary(raw) ? { '_placeholder': true, num: messages.push(raw) - 2 } : value;
     });
   messages[0] = (messages.length > 1 ? type + 3 + (messages.length - 1 + '-') : type) +
-    (nsp == '/' ? '' : nsp + ',') + id + (text || '');
+    // Half a character has no UTF-8: what old WebKits send for it ends the session.
+    (nsp == '/' ? '' : nsp + ',') + id + (text || '').replace(/[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]/g, escaped);
   return messages;
 }
 

@@ -12,8 +12,9 @@ function readJson(text) {
   return new Function('return ' + text.replace(/[\u2028\u2029]/g, escaped))();
 }
 
+/** A pair of surrogates, which is one character, stays. */
 function escaped(c) {
-  return '\\u' + ('000' + c.charCodeAt(0).toString(16)).slice(-4);
+  return c.charAt(1) ? c : '\\u' + ('000' + c.charCodeAt(0).toString(16)).slice(-4);
 }
 
 /** undefined for what JSON leaves out (functions, undefined), as JSON.stringify. */

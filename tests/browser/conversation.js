@@ -58,6 +58,10 @@
     return result;
   }
 
+  var NASTY = ['</script>', '</SCRIPT >', '<script>alert(1)</script>', '<!--', '<!--<script>', '-->', ']]>', '<![CDATA[', '<', '>', '&lt;&amp;&#x3c;&', '\u2028', '\u2029',
+    '"', "'", '`${x}`', '\\', '\\\\', '\\n', '\\u003c', '\n', '\r', '\r\n', '\t', '\u0000', '\u0001\u001f', '\u007f\u0080\u0085\u009f', '\ufeff', 'a\ufeffb',
+    '\u001e', '\ufffe\uffff\ufdd0', '\u200f\u202e', '\ud83d\ude00', '%', '%2B+%20', '+', ';', '=', '  two  ', '', '__proto__!', '-1'];
+
   var STEPS = {
     echo: function (done) {
       socket.emit('echo', 1, 'two', null, { three: [true, 1.5, 'é€😀'] }, function () { done(args(arguments)); });
@@ -68,6 +72,26 @@
     unicode: function (done) {
       var sent = 'é€😀 \u2028\u2029\u0000\u001e\r\n\\n\\\\n \'"&<\/script>%2B+';
       socket.emit('echo', sent, function (back) { done(back === sent ? true : back); });
+    },
+    /** What a parser of HTML, of scripts, of forms or of UTF-8 may take for something else; as values, as keys, and all in one. */
+    nasty: function (done) {
+      var wrong = [], left = NASTY.length + 1;
+      function ask(sent, wanted) {
+        var both = {};
+        both[sent] = [sent];
+        socket.emit('echo', both, sent, function (back, plain) {
+          if (plain !== wanted || !back[wanted] || back[wanted][0] !== wanted) { wrong.push(escape(sent) + ' -> ' + escape(plain)); }
+          if (!--left) { done(wrong); }
+        });
+      }
+      for (var i = 0; i < NASTY.length; i++) { ask(NASTY[i], NASTY[i]); }
+      ask(NASTY.join(''), NASTY.join(''));
+    },
+    /** Half a character has no UTF-8: the other side hears a sign for what is missing, and everything else goes on. */
+    halves: function (done) {
+      socket.emit('echo', 'a\ud83db\ude00c', function (back) {
+        socket.emit('echo', 'next', function (next) { done([back.replace(/\ufffd+/g, '?'), next]); });
+      });
     },
     count: function (done) {
       var id = setInterval(function () {

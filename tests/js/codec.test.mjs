@@ -63,6 +63,14 @@ test('bytes of every kind travel, and only the bytes that a view shows', inside,
   for (const value of ['x', 1, null, undefined, [1], {}, new Date(), { buffer: 1 }]) assert.ok(!isBinary(value), String(value));
 });
 
+test('half a character is escaped also where JSON.stringify of the time leaves it, and whole ones stay', inside, () => {
+  const old = load({ JSON: { ...JSON, parse: JSON.parse, stringify: (...args) => JSON.stringify(...args).replace(/\\u(d[89a-f]..)/g, (_, code) => String.fromCharCode(parseInt(code, 16))) } });
+  for (const one of [page, old]) {
+    assert.equal(one.encodePacket(2, '/', '', ['a\ud83d', '\ude00b', '\ud83d\ude00', '\ud83d\ud83d\ude00'])[0],
+      '2["a\\ud83d","\\ude00b","\ud83d\ude00","\\ud83d\ud83d\ude00"]');
+  }
+});
+
 test('all bytes there are survive base64 both ways', inside, () => {
   const all = Uint8Array.from({ length: 256 }, (_, i) => i);
   assert.deepEqual([...new Uint8Array(textToBinary(binaryToText(all)))], [...all]);
