@@ -402,7 +402,7 @@ class Server(Endpoint):
         namespace, rooms, skipped = namespace or "/", _names(to), _names(skip_sid) or []
         _check_seconds(timeout)
         self._check_namespace(namespace)
-        found = [self._local.describe(socket) for socket in self._hub.select(namespace, rooms, skipped)]
+        found = self._local.describe(namespace, rooms, skipped)
         if not self._cluster.alone:
             with self._cluster.asking() as (id_, gathered):
                 body = {"id": id_, "namespace": namespace, "rooms": rooms, "skip_sids": skipped}

@@ -240,7 +240,7 @@ class Cluster:
 
     def _on_fetch(self, envelope: Envelope) -> None:
         body = envelope.body
-        sockets = [self._local.describe(s) for s in self._local.select(body["namespace"], body["rooms"], body["skip_sids"])]
+        sockets = self._local.describe(body["namespace"], body["rooms"], body["skip_sids"])
         self._post(envelope.origin, "sockets", id=body["id"], sockets=sockets)
 
     def _on_sockets(self, envelope: Envelope) -> None:
@@ -319,8 +319,12 @@ class LocalOperations:
         """Put a local client into a room."""
         self._hub.join(socket, room, self._max_rooms)
 
-    def describe(self, socket: Socket) -> dict[str, Any]:
-        """What fetch_sockets says of a client."""
+    def describe(self, namespace: str, rooms: list[str] | None, skip_sids: list[str]) -> list[dict[str, Any]]:
+        """What fetch_sockets says of the clients that are still there."""
+        found = self._hub.select(namespace, rooms, skip_sids)
+        return [self._describe(socket) for socket in found if socket.state != Socket.GONE]
+
+    def _describe(self, socket: Socket) -> dict[str, Any]:
         return {
             "sid": socket.sid,
             "rooms": sorted({socket.sid, *(socket.rooms or ())}),

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from .errors import ConfigError
 
-__all__ = ["ENV_PREFIX", "Config", "Setting", "settings_table"]
+__all__ = ["ENV_PREFIX", "Config", "Setting", "settings_table", "takes"]
 
 ENV_PREFIX = "ANYWIRE_"
 
@@ -293,7 +293,7 @@ def _socketio_origins(value: Any) -> Any:
         return "*"
     if value == []:
         raise ConfigError('cors_allowed_origins=[] would switch the check off; "*" admits every page, None those of the same origin')
-    if callable(value) and not _callable_with(value, 2) and _callable_with(value, 1):
+    if callable(value) and not takes(value, 2) and takes(value, 1):
         return lambda origin, environ: value(origin)
     return value
 
@@ -308,7 +308,8 @@ def _socketio_cookie(value: Any) -> Any:
     return value.get("name", "io")
 
 
-def _callable_with(function: Any, count: int) -> bool:
+def takes(function: Any, count: int) -> bool:
+    """Whether ``function`` can be called with ``count`` positional arguments, the last of which are optional for callbacks of ours."""
     try:
         inspect.signature(function).bind(*range(count))
     except (TypeError, ValueError):

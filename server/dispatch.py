@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any
 
-from .config import Config
+from .config import Config, takes
 from .errors import CloseReason, ConnectionRefusedError, ProtocolError
 from .events import Ack, Connect, ConnectError, Disconnect, Event, Packet
 from .hub import Hub, Socket
@@ -182,7 +182,7 @@ class Dispatcher:
         environ = handshake.environ()
         if found is not None:
             handler, prefix = found
-            with_auth = _takes(handler, len(prefix) + 3)
+            with_auth = takes(handler, len(prefix) + 3)
             steps.append(lambda sid, env, data: handler(*prefix, sid, env, *((data,) if with_auth else ())))
         socket.busy = True
         self._ask(socket, steps, environ, auth)
@@ -269,9 +269,18 @@ class Dispatcher:
         acks, socket.acks = socket.acks, None
         for callback in (acks or {}).values():
             callback(None)
-        if socket.busy:
-            self._push(socket, reason)
-        else:
+        if not socket.busy:
+            self._farewell(socket, reason)
+            return
+        self._push(socket, reason)
+        if not connecting:
+            socket.session.env.wheel.after(self.config.ping_timeout, lambda: self._wait_no_longer(socket, reason))
+
+    def _wait_no_longer(self, socket: Socket, reason: CloseReason) -> None:
+        """A handler still runs long after its client has left, and may never end: the disconnect handler runs beside it."""
+        if socket.queue is not None and reason in socket.queue:
+            socket.queue.remove(reason)
+            log.warning("! a handler in %s has not ended, though its client has left; its disconnect handler runs now", socket.namespace)
             self._farewell(socket, reason)
 
     def _farewell(self, socket: Socket, reason: CloseReason) -> None:
@@ -280,7 +289,7 @@ class Dispatcher:
             self.hub.remove(socket)
             return
         handler, prefix = found
-        args = (*prefix, socket.sid, *((reason.text,) if _takes(handler, len(prefix) + 2) else ()))
+        args = (*prefix, socket.sid, *((reason.text,) if takes(handler, len(prefix) + 2) else ()))
 
         def done(result: Any, error: BaseException | None) -> None:
             if error is not None:
@@ -450,12 +459,3 @@ def _refusal(error: BaseException | None) -> tuple[str | None, Any]:
     if isinstance(error, ConnectionRefusedError):
         return error.message, error.data
     return None, None
-
-
-def _takes(handler: Handler, count: int) -> bool:
-    """Whether ``handler`` can be called with ``count`` positional arguments: auth and reason are optional for handlers."""
-    try:
-        inspect.signature(handler).bind(*range(count))
-    except (TypeError, ValueError):
-        return False
-    return True

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from .config import Config
+from .config import Config, takes
 from .endpoint import Endpoint
 from .errors import BadNamespaceError, CloseReason, ConfigError, PayloadError, ProtocolError
 from .events import Message, Packet
@@ -61,9 +61,13 @@ class EngineServer(Endpoint):
         if settings.get("check_page"):
             raise ConfigError("check_page is for anywire.Server: the page speaks Socket.IO")
         self._on: dict[str, Callable[..., Any]] = {}
+        #: Sessions that have ended and whose disconnect handler runs, or waits for the handler that does.
+        self._leaving: dict[str, Session] = {}
 
     def on(self, event: str, handler: Callable[..., Any] | None = None) -> Any:
         """Register the handler of ``connect``, ``message`` or ``disconnect``, directly or as a decorator."""
+        if handler is not None and not callable(handler):
+            raise ConfigError(f"the handler of {event!r} must be callable, not {type(handler).__name__}")
         if event not in _EVENTS:
             raise ConfigError(f"there is no event {event!r}; there are {', '.join(_EVENTS)}")
 
@@ -113,6 +117,8 @@ class EngineServer(Endpoint):
 
     async def save_session(self, sid: str, session: dict[str, Any]) -> None:
         """Replace the session's state."""
+        if not isinstance(session, dict):
+            raise TypeError(f"a session's state is a dictionary, not {type(session).__name__}")
         self._session(sid).sockets.data = session
 
     @asynccontextmanager
@@ -123,7 +129,7 @@ class EngineServer(Endpoint):
         await self.save_session(sid, state)
 
     def _session(self, sid: str) -> Session:
-        session = self._hub.sessions.get(sid)
+        session = self._hub.sessions.get(sid) or self._leaving.get(sid)
         if session is None:
             raise BadNamespaceError(f"{sid!r} is not connected")
         return session
@@ -144,8 +150,22 @@ class EngineServer(Endpoint):
 
     def _on_closed(self, session: Session, reason: CloseReason) -> None:
         super()._on_closed(session, reason)
-        if session.sockets is not None:
-            self._trigger(session, session.sockets, "disconnect", session.id, reason.text)
+        peer: _Peer | None = session.sockets
+        handler = self._on.get("disconnect")
+        if peer is None or handler is None:
+            return
+        self._leaving[session.id] = session
+        farewell = ("disconnect", (session.id, reason.text) if takes(handler, 2) else (session.id,))
+        if peer.busy:
+            session.env.wheel.after(self.config.ping_timeout, lambda: self._wait_no_longer(session, peer, farewell))
+        self._trigger(session, peer, farewell[0], *farewell[1])
+
+    def _wait_no_longer(self, session: Session, peer: _Peer, farewell: tuple[str, tuple[Any, ...]]) -> None:
+        """A handler still runs long after its client has left, and may never end: the disconnect handler runs beside it."""
+        if peer.queue is not None and farewell in peer.queue:
+            peer.queue.remove(farewell)
+            log.warning("! a handler has not ended, though its client has left; the disconnect handler runs now")
+            self._run(session, peer, farewell[0], *farewell[1])
 
     def _trigger(self, session: Session, peer: _Peer | None, event: str, *args: Any) -> None:
         """Run a handler, or let it wait for the one that runs."""
@@ -158,6 +178,9 @@ class EngineServer(Endpoint):
             if len(peer.queue) > self.config.max_handler_backlog:
                 session.close(CloseReason.OVERLOAD, 1008)
             return
+        self._run(session, peer, event, *args)
+
+    def _run(self, session: Session, peer: _Peer, event: str, *args: Any) -> None:
         handler = self._on.get(event)
         if handler is None:
             return
@@ -165,9 +188,15 @@ class EngineServer(Endpoint):
             result = handler(*args)
         except Exception:
             log.exception("! %s handler failed", event)
-            return
+            result = None
         if inspect.isawaitable(result):
             self._wait(session, peer, event, result)
+        else:
+            self._ended(session, event, result)
+
+    def _ended(self, session: Session, event: str, result: Any) -> None:
+        if event == "disconnect":
+            self._leaving.pop(session.id, None)
         elif event == "connect" and result is False:
             session.close(CloseReason.SERVER)
 
@@ -181,8 +210,7 @@ class EngineServer(Endpoint):
             peer.busy = False
             if error is not None:
                 log.error("! %s handler failed", event, exc_info=error)
-            if event == "connect" and value is False:
-                session.close(CloseReason.SERVER)
+            self._ended(session, event, value)
             while peer.queue and not peer.busy:
                 waiting, args = peer.queue.popleft()
                 self._trigger(session, peer, waiting, *args)

@@ -15,7 +15,7 @@ from .events import UNSENT
 if TYPE_CHECKING:
     from .app import Server
 
-__all__ = ["Handler", "Handlers", "Namespace", "RESERVED"]
+__all__ = ["RESERVED", "Handler", "Handlers", "Namespace"]
 
 Handler = Callable[..., Any]
 #: Events that the server itself raises; a client cannot send them, and catch-alls do not see them.

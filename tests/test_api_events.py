@@ -642,6 +642,62 @@ def test_what_cannot_be_a_handler_or_a_namespace_is_refused_with_what_can() -> N
         _ = Chat("/chat").server
 
 
+# -- handlers that never end --------------------------------------------------------------------------------------------
+
+
+def test_a_handler_that_never_ends_holds_up_its_clients_disconnect_no_longer_than_a_heartbeat(
+    run: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        for busy, waits in ((0.1, False), (3600, True)):
+            told: list[Any] = []
+
+            def setup(sio: anywire.Server) -> None:
+                @sio.event
+                async def work(sid: str) -> None:
+                    try:
+                        await asyncio.sleep(busy)  # noqa: B023
+                    finally:
+                        told.append("ended")  # noqa: B023
+
+                @sio.event
+                def disconnect(sid: str, reason: str) -> None:
+                    told.extend(["left", sio.rooms(sid)[1:]])  # noqa: B023
+
+            async with serving(setup, ping_timeout=0.5) as sio:
+                async with client(sio) as c:
+                    await sio.enter_room(c.id, "red")
+                    await c.emit("work")
+                    await c.emit("work")
+                    await until(lambda: sio._hub.find(c.id, "/").busy)  # type: ignore[union-attr]
+                await until(lambda: "left" in told)  # noqa: B023
+                assert told[:1] == (["left"] if waits else ["ended"])
+                assert ["red"] in told
+                await until(lambda: not sio._hub.namespaces)
+            assert told.count("ended") == (1 if waits else 2) and told.count("left") == 1
+        assert caplog.text.count("has not ended, though its client has left") == 1
+
+    run(main())
+
+
+def test_who_has_left_is_fetched_no_more_though_its_handler_still_runs(run: Callable[..., Any]) -> None:
+    def setup(sio: anywire.Server) -> None:
+        @sio.event
+        async def work(sid: str) -> None:
+            await asyncio.sleep(3600)
+
+    async def main() -> None:
+        async with serving(setup) as sio, client(sio) as stays:
+            async with client(sio) as leaves:
+                await leaves.emit("work")
+                assert {socket.sid for socket in await sio.fetch_sockets()} == {stays.id, leaves.id}
+                await until(lambda: sio._hub.find(leaves.id, "/").busy)  # type: ignore[union-attr]
+            await until(lambda: len(sio._hub.sessions) == 1)
+            assert [socket.sid for socket in await sio.fetch_sockets()] == [stays.id]
+
+    run(main())
+
+
 # -- tasks --------------------------------------------------------------------------------------------------------------
 
 

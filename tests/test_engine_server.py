@@ -1,0 +1,144 @@
+"""``EngineServer``: its handlers, its state and its mistakes; the wire is the dialects' affair and tried there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anywire
+import pytest
+from api_tools import until
+from http_tools import RawClient, masked, text
+
+TARGET = "/engine.io/?EIO=4&transport=websocket"
+
+
+@asynccontextmanager
+async def serving(**settings: Any) -> AsyncIterator[anywire.EngineServer]:
+    server = anywire.EngineServer(**settings)
+    await server.start()
+    server.listen(0, "127.0.0.1")
+    try:
+        yield server
+    finally:
+        await server.shutdown(0)
+
+
+@asynccontextmanager
+async def client(server: anywire.EngineServer) -> AsyncIterator[RawClient]:
+    """A session over a WebSocket, of which nothing but the open packet was read."""
+    async with RawClient(server.port) as made:
+        assert (await made.upgrade(TARGET)).status == 101
+        assert (await made.frame())[1][:1] == b"0"
+        yield made
+
+
+def test_handlers_run_in_their_order_and_the_state_is_there_to_the_end(run: Callable[..., Any]) -> None:
+    told: list[Any] = []
+
+    async def main() -> None:
+        async with serving() as server:
+
+            @server.on("connect")
+            async def connect(sid: str, environ: dict[str, Any]) -> None:
+                await asyncio.sleep(0.01)
+                await server.save_session(sid, {"name": environ["QUERY_STRING"]})
+
+            @server.on("message")
+            async def message(sid: str, data: str | bytes) -> None:
+                async with server.session(sid) as state:
+                    state["heard"] = data
+                    await asyncio.sleep(0.01)
+                await server.send(sid, data)
+
+            @server.on("disconnect")
+            async def disconnect(sid: str, reason: str) -> None:
+                await asyncio.sleep(0)
+                told.extend([reason, await server.get_session(sid), server.get_environ(sid)["QUERY_STRING"]])
+                await server.send(sid, "too late, and no error")
+
+            async with client(server) as one:
+                one.send(text("4hello") + masked(0x82, b"\x01") + text("1"))
+                frames = [await one.frame() for _ in range(2)]
+                assert frames[0][0] in (0x81, 0x88)
+            await until(lambda: told)
+            query = TARGET.partition("?")[2]
+            assert told == ["client disconnect", {"name": query, "heard": b"\x01"}, query]
+            assert not server._leaving and not server._hub.sessions
+
+    run(main())
+
+
+def test_a_disconnect_handler_may_do_without_the_reason(run: Callable[..., Any]) -> None:
+    """As in python-engineio, whose disconnect handlers got none until 4.11."""
+    told: list[Any] = []
+
+    async def main() -> None:
+        async with serving() as server:
+            server.on("disconnect", lambda sid: told.append(sid))
+            async with client(server):
+                sid = next(iter(server._hub.sessions))
+            await until(lambda: told)
+            assert told == [sid] and not server._leaving
+
+    run(main())
+
+
+def test_a_handler_that_never_ends_holds_up_the_disconnect_no_longer_than_a_heartbeat(run: Callable[..., Any]) -> None:
+    told: list[Any] = []
+
+    async def main() -> None:
+        async with serving(ping_timeout=0.3) as server:
+
+            @server.on("message")
+            async def message(sid: str, data: str) -> None:
+                await asyncio.sleep(3600)
+
+            server.on("disconnect", lambda sid, reason: told.append(reason))
+            async with client(server) as one:
+                one.send(text("4first") + text("4second"))
+                await until(lambda: all(session.sockets.busy for session in server._hub.sessions.values()))
+            await until(lambda: told)
+            assert told == ["transport close"] and not server._leaving
+
+    run(main())
+
+
+def test_a_connect_handler_that_says_false_ends_the_session(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving() as server:
+            for handler in (lambda sid, environ: False, refuses):
+                server.on("connect", handler)
+                async with client(server) as one:
+                    assert (await one.frame())[0] == 0x88
+                    await until(lambda: not server._hub.sessions)
+
+    async def refuses(sid: str, environ: Any) -> bool:
+        await asyncio.sleep(0)
+        return False
+
+    run(main())
+
+
+def test_mistakes_raise_at_once_and_say_what_is_right(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving() as server, client(server):
+            sid = next(iter(server._hub.sessions))
+            with pytest.raises(anywire.ConfigError, match="there is no event 'msg'; there are connect, message, disconnect"):
+                server.on("msg", print)
+            with pytest.raises(anywire.ConfigError, match="the handler of 'message' must be callable, not int"):
+                server.on("message", 5)  # type: ignore[arg-type]
+            for data in (None, 5, {"a": 1}):
+                with pytest.raises(anywire.PayloadError, match="a message is str or bytes, not"):
+                    server.send(sid, data)  # type: ignore[arg-type]
+            with pytest.raises(anywire.PayloadError, match="half a character"):
+                server.send(sid, "\ud800")
+            with pytest.raises(TypeError, match="a session's state is a dictionary, not str"):
+                await server.save_session(sid, "ann")  # type: ignore[arg-type]
+            for ask in (server.transport, server.get_environ, server.disconnect):
+                with pytest.raises(anywire.BadNamespaceError, match="'nobody' is not connected"):
+                    ask("nobody")
+
+    run(main())
