@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import socket
+import tracemalloc
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -12,7 +15,7 @@ import pytest
 from anywire.server import throttle
 from anywire.server.handshake import network_of
 from anywire.server.throttle import Throttle
-from http_tools import RawClient, text
+from http_tools import UPGRADE, RawClient, text
 from hypothesis import given
 from hypothesis import strategies as st
 from server_tools import BASE, TRANSPORTS, Peer, knock, serving
@@ -162,6 +165,35 @@ def test_a_server_can_refuse_who_does_not_say_where_it_comes_from(transport: str
             assert not sio._hub.sessions
             for said in (f"Origin: {own}\r\n", "Sec-Fetch-Site: same-origin\r\n", f"Referer: {own}/page\r\n"):
                 assert (await knock(sio.port, transport, said)).status in (101, 200)
+
+    run(main())
+
+
+def test_who_asks_for_a_session_and_says_no_more_costs_less_than_4_kb(run: Callable[..., Any]) -> None:
+    """P19: what a flood of handshakes without CONNECT holds until connect_timeout; the heap alone, and this end's sockets with it."""
+
+    async def main() -> None:
+        async with serving() as sio, AsyncExitStack() as stack:
+
+            async def flood(count: int) -> None:
+                for _ in range(count):
+                    knocking = stack.enter_context(socket.create_connection(("127.0.0.1", sio.port)))
+                    knocking.sendall(f"GET {BASE}websocket HTTP/1.1\r\nHost: x\r\n{UPGRADE}\r\n".encode())
+                    await asyncio.sleep(0)
+
+            await flood(20)
+            tracemalloc.start()
+            try:
+                gc.collect()
+                before = tracemalloc.get_traced_memory()[0]
+                await flood(200)
+                while len(sio._hub.sessions) < 220:
+                    await asyncio.sleep(0.01)
+                await asyncio.sleep(0.1)
+                gc.collect()
+                assert (tracemalloc.get_traced_memory()[0] - before) / 200 < 4096
+            finally:
+                tracemalloc.stop()
 
     run(main())
 
