@@ -8,20 +8,21 @@ import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import anywire
 from http_tools import UPGRADE, Answer, RawClient, text
 
 BASE = "/socket.io/?EIO=4&transport="
+Made = TypeVar("Made", anywire.Server, anywire.EngineServer)
 #: How each transport asks for a session.
 TARGETS = {"websocket": BASE + "websocket", "polling": BASE + "polling", "jsonp": BASE + "polling&j=0", "htmlfile": BASE + "htmlfile"}
 TRANSPORTS = list(TARGETS)
 
 
 @asynccontextmanager
-async def listening(sio: anywire.Server, tls: ssl.SSLContext | None = None) -> AsyncIterator[anywire.Server]:
+async def listening(sio: Made, tls: ssl.SSLContext | None = None) -> AsyncIterator[Made]:
     """The server, started on a free port; at the end it is shut down."""
     await sio.start()
     sio.listen(0, "127.0.0.1", ssl_options=tls)

@@ -11,19 +11,15 @@ import anywire
 import pytest
 from api_tools import until
 from http_tools import RawClient, masked, text
+from server_tools import listening
 
 TARGET = "/engine.io/?EIO=4&transport=websocket"
 
 
 @asynccontextmanager
 async def serving(**settings: Any) -> AsyncIterator[anywire.EngineServer]:
-    server = anywire.EngineServer(**settings)
-    await server.start()
-    server.listen(0, "127.0.0.1")
-    try:
+    async with listening(anywire.EngineServer(**settings)) as server:
         yield server
-    finally:
-        await server.shutdown(0)
 
 
 @asynccontextmanager

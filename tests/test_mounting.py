@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 import anywire
 import pytest
+import tornado
 from anywire.transports.exchange import TornadoExchange
 from http_tools import RawClient, text
 from server_tools import BASE, TRANSPORTS, Peer, contexts, knock, serving
@@ -173,6 +174,24 @@ def test_an_application_without_the_route_is_refused_and_so_is_what_is_none(run:
         for app in (nested, hosted, Application([(r"/.*", Choosing())])):
             sio.listen(0, "127.0.0.1", app)
         await sio.shutdown(0)
+
+    run(main())
+
+
+def test_what_tornado_takes_for_the_end_of_a_line_is_its_own_affair_on_a_server_of_its_own(run: Callable[..., Any]) -> None:
+    """H5: Tornado up to 6.6 takes LF alone, and then for every line of the head alike; ``listen()`` takes it nowhere."""
+
+    async def ask(port: int) -> int:
+        async with RawClient(port) as client:
+            client.send(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\nHost: x\nX: a\nSec-Fetch-Site: cross-site\n\n")
+            return (await client.head())[0]
+
+    async def main() -> None:
+        async with mounted() as (sio, port):
+            # The last line counts as a header: a cross-site request is refused, and not taken for one without.
+            assert await ask(port) == (403 if tornado.version_info < (6, 7) else 400)
+            sio.listen(0, "127.0.0.1", application(sio))
+            assert await ask(sio.port) == 400
 
     run(main())
 

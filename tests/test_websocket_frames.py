@@ -16,6 +16,7 @@ from anywire.transports.masking import unmask, unmask_in_python
 from http_tools import RawClient, masked
 from hypothesis import given
 from hypothesis import strategies as st
+from server_tools import listening
 
 TARGET = "/engine.io/?EIO=4&transport=websocket"
 
@@ -29,12 +30,8 @@ async def echoing(**settings: Any) -> AsyncIterator[anywire.EngineServer]:
     def message(sid: str, data: str | bytes) -> None:
         server.send(sid, data)
 
-    await server.start()
-    server.listen(0, "127.0.0.1")
-    try:
+    async with listening(server):
         yield server
-    finally:
-        await server.shutdown(0)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from typing import Any
 import anywire
 import pytest
 from http_tools import RawClient, masked, text
-from server_tools import serving
+from server_tools import listening, serving
 
 BASE = "/socket.io/?EIO=3&transport="
 ELSEWHERE = "https://elsewhere.example"
@@ -662,12 +662,8 @@ async def engine() -> AsyncIterator[tuple[anywire.EngineServer, list[Any]]]:
     def message(sid: str, data: str | bytes) -> None:
         server.send(sid, data)
 
-    await server.start()
-    server.listen(0, "127.0.0.1")
-    try:
+    async with listening(server):
         yield server, happened
-    finally:
-        await server.shutdown(0)
 
 
 def test_a_bare_session_carries_text_and_bytes_by_polls(run: Callable[..., Any]) -> None:

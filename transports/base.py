@@ -129,7 +129,9 @@ class TransportOptions:
     message; ``high_water`` the unsent bytes at which ``ready`` turns false; ``send_timeout`` how long a peer may
     take nothing of what is unsent before the transport is lost as SLOW; ``close_timeout`` how long the peer may take to
     answer a close frame; ``control_rate`` pings and pongs a second from the peer before 1008 (a burst of as many is allowed);
-    ``deflate`` negotiates permessage-deflate where the peer offers it, for messages of at least ``deflate_threshold``.
+    ``deflate`` negotiates permessage-deflate where the peer offers it, for messages of at least ``deflate_threshold``;
+    ``body_timeout`` how long a request's body may take to arrive; ``compression`` gzips answers to polls of at least
+    ``compression_threshold``, for who takes it.
     """
 
     profile: HttpProfile = field(default_factory=HttpProfile)

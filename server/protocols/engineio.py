@@ -62,9 +62,9 @@ class EngineIO(Protocol):
     revision: ClassVar[str]
     #: Keys of the open packet, in their order.
     open_keys: ClassVar[tuple[str, ...]] = ("sid", "upgrades", "pingInterval", "pingTimeout")
-    # engine.io-client: timestampParam, and what yeast or its successor makes.
     #: The query's parameter, of our own, by which a POST without a session begins one with what it says.
     first: ClassVar[str | None] = None
+    # "t" is engine.io-client's timestampParam: what yeast or its successor makes.
     profile = HttpProfile(callback=callback, tag_preamble=preamble, stamp="t")
     upgrades = ("websocket",)
 
