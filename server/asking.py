@@ -13,7 +13,7 @@ from .events import Event
 from .hub import Hub, Socket, node_of
 from .outgoing import Outgoing
 from .protocols.base import Protocol
-from .tasks import Runner
+from .tasks import FAILURES, Runner
 
 __all__ = ["Asker"]
 
@@ -89,7 +89,7 @@ class Asker:
                 return
             try:
                 result = callback(*values)
-            except Exception:
+            except FAILURES:
                 log.exception("! an acknowledgement's callback failed")
             else:
                 if isinstance(result, Coroutine):

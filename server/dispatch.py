@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 import inspect
 import logging
@@ -12,14 +11,14 @@ from types import CoroutineType
 from typing import Any
 
 from .config import Config, takes
-from .errors import CloseReason, ConnectionRefusedError, ProtocolError
+from .errors import CloseReason, ConnectionRefusedError, PayloadError, ProtocolError
 from .events import Ack, Connect, ConnectError, Disconnect, Event, Packet
 from .hub import Hub, Socket
 from .metrics import Counters
 from .namespace import Handler, Handlers
 from .outgoing import Outgoing
 from .session import Session
-from .tasks import WAITING, Runner
+from .tasks import FAILURES, WAITING, Runner
 from .timers import Alarm
 
 __all__ = ["Clients", "Dispatcher"]
@@ -252,7 +251,11 @@ class Dispatcher:
             self._refuse(socket.session, socket.namespace, message or REJECTED, data)
 
     def _refuse(self, session: Session, namespace: str, message: str, data: Any) -> None:
-        session.send(Outgoing(session.protocol.refused(ConnectError(namespace, message, data))))
+        try:
+            session.send(Outgoing(session.protocol.refused(ConnectError(namespace, message, data))))
+        except PayloadError:
+            log.exception("! the data of a refusal in %s cannot be sent", namespace)
+            session.send(Outgoing(session.protocol.refused(ConnectError(namespace, message, None))))
 
     # -- leaving ----------------------------------------------------------------------------------------------------
 
@@ -336,7 +339,7 @@ class Dispatcher:
             return
         try:
             result = handler(socket.sid, *event.args)
-        except Exception:
+        except FAILURES:
             log.exception("! handler of an event in %s failed", socket.namespace)
             return
         if type(result) is CoroutineType:
@@ -358,7 +361,7 @@ class Dispatcher:
         handler, prefix = found
         try:
             result = handler(*prefix, socket.sid, *event.args)
-        except Exception:
+        except FAILURES:
             log.exception("! handler of an event in %s failed", socket.namespace)
             return
         self._follow(socket, event, result)
@@ -392,7 +395,7 @@ class Dispatcher:
         runner = self._runner()
         try:
             result = runner.begin(coroutine)
-        except (Exception, asyncio.CancelledError) as error:
+        except FAILURES as error:
             self._ended(socket, event, None, error)
         else:
             if result is WAITING:
@@ -420,7 +423,7 @@ class Dispatcher:
     def _start(self, handler: Handler, args: tuple[Any, ...], done: Callable[[Any, BaseException | None], None]) -> None:
         try:
             result = handler(*args)
-        except Exception as error:
+        except FAILURES as error:
             done(None, error)
             return
         if inspect.isawaitable(result):

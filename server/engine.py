@@ -17,7 +17,7 @@ from .events import Message, Packet
 from .outgoing import Outgoing
 from .protocols.registry import BARE_PROTOCOLS
 from .session import Session
-from .tasks import SETTLED, Settled
+from .tasks import FAILURES, SETTLED, Settled
 
 __all__ = ["EngineServer"]
 
@@ -186,7 +186,7 @@ class EngineServer(Endpoint):
             return
         try:
             result = handler(*args)
-        except Exception:
+        except FAILURES:
             log.exception("! %s handler failed", event)
             result = None
         if inspect.isawaitable(result):

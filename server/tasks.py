@@ -12,8 +12,10 @@ from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
-__all__ = ["SETTLED", "WAITING", "Done", "Runner", "Settled"]
+__all__ = ["FAILURES", "SETTLED", "WAITING", "Done", "Runner", "Settled"]
 
+#: What a handler may raise and go no further. CancelledError too: the result() of a future that was cancelled raises it.
+FAILURES = (Exception, asyncio.CancelledError)
 #: Called once with (result, None) or (None, exception).
 Done = Callable[[Any, BaseException | None], None]
 
@@ -120,7 +122,7 @@ class Runner:
         """Start ``coro``; True if it has ended (and ``done`` was called), False if it goes on as a task."""
         try:
             result = self.begin(coro)
-        except (Exception, asyncio.CancelledError) as error:
+        except FAILURES as error:
             done(None, error)
             return True
         if result is WAITING:

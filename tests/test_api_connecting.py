@@ -112,6 +112,33 @@ def test_a_refused_client_hears_the_message_and_data_and_has_left_no_trace(
     assert ("connect handler of / failed" in caplog.text) is isinstance(refusal, KeyError)
 
 
+@pytest.mark.parametrize("data", [object(), b"bytes", {1, 2}, 2**70], ids=repr)
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["plain", "async"])
+def test_a_refusal_whose_data_cannot_be_sent_is_told_without_it_and_its_session_goes_on(
+    data: Any, asynchronous: bool, run: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        async with serving(marks) as sio:
+
+            async def late(sid: str, environ: Any) -> None:
+                await sio.sleep(0.01)
+                raise anywire.ConnectionRefusedError("no", data)
+
+            def at_once(sid: str, environ: Any) -> None:
+                raise anywire.ConnectionRefusedError("no", data)
+
+            sio.on("connect", late if asynchronous else at_once, namespace="/guarded")
+            async with Peer(sio.port, "websocket") as peer:
+                await peer.connect()
+                await peer.send("40/guarded,")
+                assert await peer.receive() == '44/guarded,{"message":"no"}'
+                await peer.send('420["mark"]')
+                assert await peer.receive() == "430[]"
+
+    run(main())
+    assert "the data of a refusal in /guarded cannot be sent" in caplog.text
+
+
 @pytest.mark.parametrize("close", [False, True], ids=["namespace", "session"])
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "later"])
 def test_a_connect_handler_that_disconnects_its_own_client_has_refused_it(close: bool, waits: bool, run: Callable[..., Any]) -> None:

@@ -642,6 +642,42 @@ def test_what_cannot_be_a_handler_or_a_namespace_is_refused_with_what_can() -> N
         _ = Chat("/chat").server
 
 
+def test_a_handler_that_is_cancelled_or_raises_so_by_itself_harms_nobody(run: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    """As the result() of a future that was cancelled does."""
+
+    def setup(sio: anywire.Server) -> None:
+        marks(sio)
+
+        @sio.event
+        def plain(sid: str) -> None:
+            raise asyncio.CancelledError
+
+        @sio.event
+        async def at_once(sid: str) -> None:
+            raise asyncio.CancelledError
+
+        @sio.event
+        async def later(sid: str) -> None:
+            await asyncio.sleep(0)
+            raise asyncio.CancelledError
+
+        @sio.on("*")
+        def any_other(name: str, sid: str) -> None:
+            raise asyncio.CancelledError
+
+    async def main() -> None:
+        caplog.set_level("ERROR")
+        async with serving(setup) as sio:
+            for transport in ("websocket", "polling"):
+                async with client(sio, transport) as c:
+                    for name in ("plain", "at_once", "later", "other"):
+                        await c.emit(name)
+                    await c.settled()
+
+    run(main())
+    assert {record.name for record in caplog.records} <= {"anywire.handlers"} and "_turn" not in caplog.text
+
+
 # -- handlers that never end --------------------------------------------------------------------------------------------
 
 
