@@ -24,13 +24,15 @@ from stage import DIST, HERE, Case, Report, Stage
 LEGACY = HERE / "legacy"
 JAR = LEGACY / "node_modules/selenium-server/lib/runner/selenium-server-standalone-2.35.0.jar"
 #: No killed connections: Wine's requests never say that theirs was.
-STEPS = ("echo", "ask", "unicode", "count", "collect", "large", "binary")
+STEPS = ("echo", "ask", "unicode", "nasty", "halves", "count", "collect", "large", "binary")
 #: One thing at a time: HtmlUnit's script stands still while a poll waits.
-SLOW_STEPS = ("echo", "ask", "unicode", "large", "binary")
+SLOW_STEPS = ("echo", "ask", "unicode", "halves", "large", "binary")
 SAID = {
     "echo": [1, "two", None, {"three": [True, 1.5, "é€😀"]}],
     "ask": ["how!"],
     "unicode": True,
+    "nasty": [],
+    "halves": ["a?b?c", "next"],
     "count": 200,
     "collect": 200,
     "large": 50_000,
