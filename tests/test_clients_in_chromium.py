@@ -64,7 +64,7 @@ class Page(tornado.web.RequestHandler):
         client, old, options, url, sizes = (self.get_argument(name) for name in ("client", "old", "options", "url", "sizes"))
         self.finish(
             "<!doctype html><html><head><meta charset=utf-8><title>Conversation</title><link rel=icon href=data:,>"
-            f"<script src=/client/{client}/dist/socket.io.js></script><script src=/pages/conversation.js></script></head>"
+            f"<script src={client}></script><script src=/pages/conversation.js></script></head>"
             f"<body><script>talk({json.dumps(url)}, {options}, {old}, {sizes});</script></body></html>"
         )
 
@@ -102,14 +102,17 @@ async def page_server() -> AsyncIterator[int]:
         await http.close_all_connections()
 
 
-def visit(browser: Any, page: int, server: int, version: str, way: str) -> dict[str, Any]:
-    """Open the page of port ``page`` and wait for the end of its conversation with port ``server``."""
+def visit(browser: Any, page: int, server: int, version: str, way: str, client: str = "") -> dict[str, Any]:
+    """Open the page of port ``page`` and wait for the end of its conversation with port ``server``.
+
+    ``client``: the address of its script, if it is not that of the version.
+    """
     # Old clients spread bytes as a call's arguments, of which there can be some 100,000: 1.x all that comes over polling, 2.x what it
     # encodes as base64.
     letters = 18_000 if version[0] == "1" and way != "websocket" else 150_000
     size = 100_000 if version[0] < "3" and way != "websocket" else 150_000
     arguments = {
-        "client": CLIENTS[version],
+        "client": client or f"/client/{CLIENTS[version]}/dist/socket.io.js",
         "old": json.dumps(version[0] < "3"),
         "options": json.dumps(WAYS[way]),
         "url": f"http://127.0.0.1:{server}",
@@ -146,6 +149,19 @@ def test_the_conversation_in_a_page_of_the_same_origin(version: str, way: str, b
         async with serving() as port:
             said = await asyncio.to_thread(visit, browser, port, port, version, way)
         assert said == expected(version, way)
+
+    run(main())
+
+
+@pytest.mark.parametrize("name", ["socket.io.js", "socket.io.min.js"])
+@pytest.mark.parametrize("way", ["websocket", "polling", "upgrade"])
+def test_a_page_of_4_x_runs_on_the_file_that_the_server_has(name: str, way: str, browser: Any, run: Callable[..., Any]) -> None:
+    """Nothing of the page is changed but the script's address."""
+
+    async def main() -> None:
+        async with serving() as port:
+            said = await asyncio.to_thread(visit, browser, port, port, "4.8.3", way, f"/socket.io/{name}")
+        assert said == expected("4.8.3", way)
 
     run(main())
 

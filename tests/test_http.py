@@ -484,6 +484,19 @@ def test_a_form_without_its_field_ends_the_session(body: bytes, run: Callable[..
     run(main())
 
 
+def test_what_a_page_that_goes_sends_by_beacon_is_text_also_in_a_session_of_forms(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving() as sio, Peer(sio.port, "jsonp") as peer, RawClient(sio.port) as client:
+            heard: list[str] = []
+            sio.on("say", lambda sid, text: heard.append(text))
+            await peer.connect()
+            answer = await client.request("POST", peer.target, b'42["say","d=bye+"]\x1e1', "Content-Type: text/plain;charset=UTF-8\r\n")
+            assert (answer.status, answer.body) == (200, b"ok")
+            assert heard == ["d=bye+"] and not sio._hub.sessions
+
+    run(main())
+
+
 @pytest.mark.parametrize("transport", ["polling", "jsonp", "htmlfile"])
 def test_two_posts_at_once_end_the_poll_or_stream_that_waits(transport: str, run: Callable[..., Any]) -> None:
     async def main() -> None:

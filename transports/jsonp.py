@@ -37,8 +37,10 @@ class JsonpPolling(Polling):
         # A script that says nothing must still call: the client waits for the call. An empty payload is an empty string.
         return callback + (data if data.startswith(b'"') else b'"' + data + b'"') + profile.call_end, profile.script_type
 
-    def _decode(self, exchange: Exchange, body: bytes) -> str:
-        """The field ``d`` of an application/x-www-form-urlencoded body."""
+    def _decode(self, exchange: Exchange, body: bytes) -> str | bytes:
+        """The field ``d`` of an application/x-www-form-urlencoded body; or a text, by which a page that goes says goodbye (sendBeacon)."""
+        if exchange.headers.get("Content-Type", "").startswith("text/plain"):
+            return super()._decode(exchange, body)
         for field in body.split(b"&"):
             if field.startswith(b"d="):
                 try:
