@@ -24,11 +24,12 @@ from .backplane.redis import RedisBackplane
 from .check import Echo
 from .cluster import Cluster, LocalOperations
 from .config import Config
-from .dispatch import Clients, Dispatcher
+from .dispatch import Dispatcher
 from .endpoint import Endpoint
 from .errors import BadNamespaceError, CloseReason, ConfigError, DisconnectedError, PayloadError, TimeoutError
 from .events import UNSENT, Connect, Disconnect, Event, Packet
 from .hub import Socket, node_of
+from .joining import Clients
 from .namespace import Handler, Handlers, Namespace, NamespaceSpec
 from .outgoing import Outgoing
 from .protocols.registry import PROTOCOLS
@@ -491,13 +492,13 @@ class Server(Endpoint):
 
     def _on_opened(self, session: Session) -> None:
         session.sockets = Clients()
-        self._dispatcher.expect_connect(session)
+        self._dispatcher.joining.expect_connect(session)
         if session.protocol.auto_connect:
             self._dispatcher.on_packet(session, Connect("/"))
 
     def _on_greeted(self, session: Session, decided: Callable[[str | None], None]) -> None:
         session.sockets = Clients(decided)
-        self._dispatcher.join(session, "/", None)
+        self._dispatcher.joining.join(session, "/", None)
 
     def _packet_sink(self) -> Callable[[Session, Packet], None]:
         return self._dispatcher.on_packet

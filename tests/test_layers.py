@@ -65,6 +65,7 @@ LAYERS: dict[str, int] = {
     "server.check": 5,
     "server.cluster": 5,
     "server.dispatch": 5,
+    "server.joining": 5,
     "server.namespace": 5,
     "transports.htmlfile": 5,
     "transports.jsonp": 5,
