@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
+import weakref
 from collections.abc import Coroutine
 from typing import Any
 
@@ -126,6 +128,69 @@ def test_a_coroutine_can_be_run_from_inside_another_task() -> None:
         return asyncio.current_task() is mine and seen[0] is not mine
 
     assert asyncio.run(main())
+
+
+def test_a_coroutine_that_another_begins_goes_on_beside_it() -> None:
+    async def main() -> tuple[list[str], bool]:
+        runner, seen, tasks = Runner(asyncio.get_running_loop()), list[str](), list[Any]()
+
+        async def inner() -> str:
+            tasks.append(asyncio.current_task())
+            await asyncio.sleep(0)
+            return "inner"
+
+        async def outer() -> str:
+            runner.run(inner(), lambda result, error: seen.append(result))
+            tasks.append(asyncio.current_task())
+            await asyncio.sleep(0)
+            return "outer"
+
+        runner.run(outer(), lambda result, error: seen.append(result))
+        await runner.stop(1)
+        return sorted(seen), tasks[0] is not tasks[1]
+
+    assert asyncio.run(main()) == (["inner", "outer"], True)
+
+
+def test_a_coroutine_that_another_begins_and_that_fails_leaves_the_other_alone() -> None:
+    async def main() -> list[Any]:
+        runner, seen = Runner(asyncio.get_running_loop()), list[Any]()
+
+        async def inner() -> None:
+            raise KeyError("inner")
+
+        async def outer() -> str:
+            runner.run(inner(), lambda result, error: seen.append(type(error)))
+            return "outer"
+
+        runner.run(outer(), lambda result, error: seen.append(result))
+        runner.run(outer(), lambda result, error: seen.append(result))
+        await runner.stop(0)
+        return seen
+
+    assert asyncio.run(main()) == [KeyError, "outer", KeyError, "outer"]
+
+
+def test_nothing_that_has_ended_is_kept() -> None:
+    class Thing:
+        pass
+
+    async def main() -> list[Any]:
+        runner, seen = Runner(asyncio.get_running_loop()), list[Any]()
+
+        async def work(thing: Thing) -> Thing:
+            seen.append(weakref.ref(thing))
+            return thing
+
+        gc.disable()
+        try:
+            runner.run(work(Thing()), lambda result, error: seen.append(weakref.ref(result)))
+            return [found() for found in seen]
+        finally:
+            gc.enable()
+            await runner.stop(0)
+
+    assert asyncio.run(main()) == [None, None]
 
 
 def test_stop_waits_for_what_runs_and_then_cancels_it() -> None:
