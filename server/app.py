@@ -41,7 +41,6 @@ __all__ = ["RemoteSocket", "Server", "get_tornado_handler"]
 log = logging.getLogger("anywire.server")
 
 Targets = str | Iterable[str] | None
-_new = tuple.__new__
 #: What the sending methods return: already done, or about to be.
 Sent = Awaitable[Any]
 
@@ -225,13 +224,16 @@ class Server(Endpoint):
         if type(target) is str and skip_sid is None and skip_room is None and callback is None:
             socket = members.sockets.get(target) if members is not None else None
             if socket is not None and members is not None and target not in members.rooms:
-                # What Event() does, without its Python-level __new__.
-                packet = _new(Event, (namespace, event, args, None))
-                if socket.state == Socket.CONNECTED and socket.session.send_now(packet):
+                session = socket.session
+                text = session.protocol.encode_event(namespace, event, args)
+                if socket.state == Socket.CONNECTED and session.send_text(text):
                     return SETTLED
-                outgoing = Outgoing(packet, volatile, self._deflate_threshold)
+                outgoing = Outgoing(Event(namespace, event, args), volatile, self._deflate_threshold)
                 if self._local.refuses_binary:
                     self._local.check([socket], outgoing)
+                if text is None:
+                    # It has attachments, or cannot be sent, which is said here.
+                    outgoing.messages(session.protocol, session.binary)
                 socket.send(outgoing)
                 return SETTLED
         rooms, skip_sids, skip_rooms = _names(target), _names(skip_sid) or [], _names(skip_room) or []

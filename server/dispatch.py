@@ -153,19 +153,21 @@ class Dispatcher:
                 socket.session.transport.resume()
 
     def _run(self, socket: Socket, event: Event) -> None:
-        handler = self._direct.get((event.namespace, event.name))
+        # Taken apart at once: an attribute of a named tuple costs as much as all of them.
+        namespace, name, args, ack = event
+        handler = self._direct.get((namespace, name))
         if handler is None:
             self._run_found(socket, event)
             return
         try:
-            result = handler(socket.sid, *event.args)
+            result = handler(socket.sid, args[0]) if len(args) == 1 else handler(socket.sid, *args)
         except FAILURES:
             log.exception("! handler of an event in %s failed", socket.namespace)
             return
         if type(result) is CoroutineType:
-            self._run_async(socket, event, result)
-        elif result is not None or event.ack is not None:
-            self._follow(socket, event, result)
+            self._run_async(socket, ack, result)
+        elif result is not None or ack is not None:
+            self._follow(socket, ack, result)
 
     def _run_found(self, socket: Socket, event: Event) -> None:
         """As :meth:`_run`, for handlers that are shared by several events or namespaces, and events that middlewares see."""
@@ -173,7 +175,7 @@ class Dispatcher:
         found = self.handlers.find(socket.namespace, name)
         if self.handlers.has_event_middleware:
             steps = self.handlers.middleware(socket.namespace, events=True)
-            self._run_async(socket, event, self._filtered(socket, name, event, steps, found))
+            self._run_async(socket, event.ack, self._filtered(socket, name, event, steps, found))
             return
         if found is None:
             log.debug("< %s: no handler", socket.namespace)
@@ -184,16 +186,16 @@ class Dispatcher:
         except FAILURES:
             log.exception("! handler of an event in %s failed", socket.namespace)
             return
-        self._follow(socket, event, result)
+        self._follow(socket, event.ack, result)
 
-    def _follow(self, socket: Socket, event: Event, result: Any) -> None:
+    def _follow(self, socket: Socket, ack: int | None, result: Any) -> None:
         """Go on with what a handler returned."""
         if type(result) is CoroutineType:
-            self._run_async(socket, event, result)
+            self._run_async(socket, ack, result)
         elif result is not None and inspect.isawaitable(result):
-            self._run_async(socket, event, _as_coroutine(result))
-        elif event.ack is not None:
-            self._reply(socket, event.ack, result)
+            self._run_async(socket, ack, _as_coroutine(result))
+        elif ack is not None:
+            self._reply(socket, ack, result)
 
     async def _filtered(
         self, socket: Socket, name: str, event: Event, steps: list[Handler], found: tuple[Handler, tuple[str, ...]] | None
@@ -210,32 +212,32 @@ class Dispatcher:
         result = found[0](*found[1], socket.sid, *args)
         return await result if inspect.isawaitable(result) else result
 
-    def _run_async(self, socket: Socket, event: Event, coroutine: Coroutine[Any, Any, Any]) -> None:
+    def _run_async(self, socket: Socket, ack: int | None, coroutine: Coroutine[Any, Any, Any]) -> None:
         socket.busy = ordered = self._ordered
         runner = self._runner()
         try:
             result = runner.begin(coroutine)
         except FAILURES as error:
-            self._ended(socket, event, None, error)
+            self._ended(socket, ack, None, error)
         else:
             if result is WAITING:
-                runner.go_on(lambda result, error: self._ended_late(socket, event, result, error))
+                runner.go_on(lambda result, error: self._ended_late(socket, ack, result, error))
                 return
-            if event.ack is not None:
-                self._reply(socket, event.ack, result)
+            if ack is not None:
+                self._reply(socket, ack, result)
         # Whoever called us goes on with the client's queue.
         if ordered:
             socket.busy = False
 
-    def _ended(self, socket: Socket, event: Event, result: Any, error: BaseException | None) -> None:
+    def _ended(self, socket: Socket, ack: int | None, result: Any, error: BaseException | None) -> None:
         if error is not None:
             if isinstance(error, Exception):
                 log.error("! handler of an event in %s failed", socket.namespace, exc_info=error)
-        elif event.ack is not None:
-            self._reply(socket, event.ack, result)
+        elif ack is not None:
+            self._reply(socket, ack, result)
 
-    def _ended_late(self, socket: Socket, event: Event, result: Any, error: BaseException | None) -> None:
-        self._ended(socket, event, result, error)
+    def _ended_late(self, socket: Socket, ack: int | None, result: Any, error: BaseException | None) -> None:
+        self._ended(socket, ack, result, error)
         if self._ordered:
             socket.busy = False
             self._next(socket)
@@ -254,9 +256,9 @@ class Dispatcher:
     def _reply(self, socket: Socket, id_: int, result: Any) -> None:
         """Acknowledge: None is no argument, a tuple several (python-socketio's rule)."""
         args = () if result is None else result if type(result) is tuple else (result,)
-        packet = Ack(socket.namespace, id_, args)
+        packet, session = Ack(socket.namespace, id_, args), socket.session
         try:
-            if socket.state != Socket.CONNECTED or not socket.session.send_now(packet):
+            if socket.state != Socket.CONNECTED or not session.send_text(session.protocol.encode_text(packet)):
                 socket.send(Outgoing(packet))
         except Exception:
             log.exception("! the value that a handler in %s returned cannot be sent", socket.namespace)

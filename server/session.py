@@ -221,14 +221,11 @@ class Session(Timed):
             return True
         return self._queue(outgoing)
 
-    def send_now(self, packet: Packet) -> bool:
-        """The short way of one packet to one peer: written at once to a WebSocket that has nothing before it. False: nothing was done,
-        and :meth:`send` must be asked, which also explains what cannot be sent."""
+    def send_text(self, text: bytes | None) -> bool:
+        """The short way of what the dialect's ``encode_text`` or ``encode_event`` gave, to one peer: written at once to a WebSocket that
+        has nothing before it. False: nothing was done, and :meth:`send` must be asked, which also explains what cannot be sent."""
         stream, outbox = self._stream, self.outbox
-        if stream is None or stream.framing is not _FRAME or not stream.ready or outbox.last != outbox.acked:
-            return False
-        text = self.protocol.encode_text(packet)
-        if text is None:
+        if text is None or stream is None or stream.framing is not _FRAME or not stream.ready or outbox.last != outbox.acked:
             return False
         outbox.pass_through()
         stream.send(text_frame(text))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...transports.base import Framing, HttpProfile, Refused
-from ..events import Close, Connect, ConnectError, Noop, Open, Packet
+from ..events import Close, Connect, ConnectError, Event, Noop, Open, Packet
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -164,6 +164,10 @@ class Protocol(abc.ABC):
         """A short cut for the hot path: the UTF-8 of what :meth:`encode` gives, when that is a single text; None: ask :meth:`encode`,
         which also explains what cannot be sent."""
         return None
+
+    def encode_event(self, namespace: str, name: str, args: tuple[Any, ...]) -> bytes | None:
+        """As :meth:`encode_text` of an event that wants no acknowledgement."""
+        return self.encode_text(Event(namespace, name, args))
 
     def units(self, packet: Packet, binary: bool) -> tuple[str | bytes, ...]:
         """As :meth:`encode`, for :meth:`payload` alone; asked where ``own_units`` says so."""

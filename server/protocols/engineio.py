@@ -15,7 +15,10 @@ from ..errors import HandshakeCode, HandshakeRefused, ProtocolError
 from ..events import Ack, Close, Event, Noop, Open, Packet, Ping, Pong, Upgrade
 from .base import Located, Protocol
 
-__all__ = ["CONTROLS", "MAX_SID", "EngineIO", "as_text", "callback", "control", "decode_base64", "plain_text", "preamble", "read_query"]
+__all__ = [
+    "CONTROLS", "MAX_SID", "EngineIO", "as_text", "callback", "control", "decode_base64", "event_text", "plain_text",
+    "preamble", "read_query",
+]  # fmt: skip
 
 #: Ours are 31 characters; a longer one cannot be.
 MAX_SID = 128
@@ -150,16 +153,26 @@ def decode_base64(text: str) -> bytes:
         raise ProtocolError("invalid base64") from None
 
 
+def event_text(namespace: str, name: Any, args: tuple[Any, ...]) -> bytes | None:
+    """An event that wants no acknowledgement as UTF-8; None for attachments, and for what JSON cannot say."""
+    try:
+        data = orjson.dumps((name, *args) if len(args) != 1 else (name, args[0]))
+    except TypeError:
+        return None
+    return b"42" + data if namespace == "/" else b"42%b,%b" % (namespace.encode(), data)
+
+
 def plain_text(packet: Packet) -> bytes | None:
     """An event or acknowledgement as UTF-8; None for other packets, for attachments, and for what JSON cannot say."""
     try:
         if type(packet) is Event:
-            data = orjson.dumps((packet.name, *packet.args))
-            if packet.ack is None:
-                return b"42" + data if packet.namespace == "/" else b"42%b,%b" % (packet.namespace.encode(), data)
-            return _head("42", packet.namespace, packet.ack) + data
+            namespace, name, args, ack = packet
+            if ack is None:
+                return event_text(namespace, name, args)
+            return _head("42", namespace, ack) + orjson.dumps((name, *args))
         if type(packet) is Ack:
-            return _head("43", packet.namespace, packet.id) + orjson.dumps(packet.args)
+            namespace, ack, args = packet
+            return _head("43", namespace, ack) + orjson.dumps(args)
     except TypeError:
         return None
     return None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ..errors import ProtocolError
 from ..events import Message, Packet
 from .base import Decoder, Limits
-from .engineio import EngineIO, as_text, control, decode_base64, plain_text
+from .engineio import EngineIO, as_text, control, decode_base64, event_text, plain_text
 from .packet import PacketDecoder, encode_packet
 
 __all__ = ["BareEngineIO4", "EngineIO4"]
@@ -40,8 +40,8 @@ class EngineIO4(_EngineIO4):
             return ("4" + text,)
         return ("4" + text, *(attachments if binary else (as_text(data, "b") for data in attachments)))
 
-    def encode_text(self, packet: Packet) -> bytes | None:
-        return plain_text(packet)
+    encode_event = staticmethod(event_text)
+    encode_text = staticmethod(plain_text)
 
     def decoder(self, limits: Limits) -> Decoder:
         return _SocketDecoder(limits)

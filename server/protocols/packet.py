@@ -200,18 +200,15 @@ class PacketDecoder:
         if self._waiting is not None:
             raise ProtocolError("text while attachments are due")
         text = message[2:]
-        max_depth = self._limits.max_depth
-        if len(text) > max_depth:
-            value = parse_json(text, max_depth)
-        else:
-            try:
-                value = load_json(text)
-            except ValueError:
-                raise ProtocolError("invalid JSON") from None
-        if not value or type(value[0]) is not str or value[0] in RESERVED:
+        try:
+            # What is no longer than the depth that is allowed cannot be deeper.
+            value = orjson.loads(text) if len(text) <= self._limits.max_depth else parse_json(text, self._limits.max_depth)
+        except ValueError:
+            value = parse_json(text, self._limits.max_depth)
+        if not value or type(name := value[0]) is not str or name in RESERVED:
             return self._event("/", None, value, 0)
         # What Event() does, without its Python-level __new__.
-        return _new(Event, ("/", value[0], tuple(value[1:]), None))
+        return _new(Event, ("/", name, (value[1],) if len(value) == 2 else tuple(value[1:]), None))
 
     def binary(self, data: bytes) -> Packet | None:
         """Take one attachment; the packet when it was the last."""
