@@ -8,6 +8,7 @@ is tried in ``upgrade``, how a carrier is given what waits in ``delivery``, and 
 from __future__ import annotations
 
 import logging
+import math
 import weakref
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -109,7 +110,7 @@ class Session(Timed):
         self.in_flight = False
         #: The deadline of a drain.
         self._patience: Alarm | None = None
-        #: A deadline for the attachments of the packet that waits for them.
+        #: A deadline for the attachments of the packet that waits for them; kept, not due, once a packet has had some.
         self._attachments: Alarm | None = None
         self._reason = CloseReason.SERVER
         #: Whether nothing has come over this carrier yet, of a dialect whose clients go on over another one then. Until it has, what was
@@ -337,7 +338,7 @@ class Session(Timed):
                         self.env.on_packet(self, packet)
                     else:
                         self._on_packet(packet)
-                elif self._attachments is None and self._decoder.pending:
+                elif not self._awaits_attachments and self._decoder.pending:
                     self._await_attachments()
             else:
                 self._on_body(transport, data)
@@ -364,7 +365,7 @@ class Session(Timed):
             if self.state is SessionState.CLOSED:
                 return
             self._on_packet(packet)
-        if self._attachments is None and self._decoder.pending:
+        if not self._awaits_attachments and self._decoder.pending:
             self._await_attachments()
 
     def _on_packet(self, packet: Packet) -> None:
@@ -396,16 +397,21 @@ class Session(Timed):
         if self.sockets is not None and not self.sockets:
             raise ProtocolError("attachments before CONNECT")
 
-        def late() -> None:
-            self._attachments = None
-            self.close(CloseReason.PARSE_ERROR, 1002, "attachments did not come in time")
+        if self._attachments is None:
+            self._attachments = Alarm(self._attachments_late)
+        self.env.wheel.schedule(self._attachments, self.env.wheel.now() + self.env.config.ping_timeout)
 
-        self._attachments = self.env.wheel.after(self.env.config.ping_timeout, late)
+    def _attachments_late(self) -> None:
+        self.close(CloseReason.PARSE_ERROR, 1002, "attachments did not come in time")
+
+    @property
+    def _awaits_attachments(self) -> bool:
+        return self._attachments is not None and self._attachments.due != math.inf
 
     def _got_attachments(self) -> None:
         if self._attachments is not None:
-            self.env.wheel.discard(self._attachments)
-            self._attachments = None
+            # It keeps its place in the wheel, which the next packet's deadline mostly finds again.
+            self._attachments.due = math.inf
 
     def on_ready(self, transport: Transport) -> None:
         if transport is self.transport:

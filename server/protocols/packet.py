@@ -184,6 +184,12 @@ class PacketDecoder:
         if self._waiting is not None:
             raise ProtocolError("text while attachments are due")
         kind = text[:1]
+        if kind == EVENT:
+            # An event in "/" that wants an acknowledgement: what the pattern would find, for half of its cost.
+            at = text.find("[")
+            digits = text[1:at]
+            if 1 < at <= 1 + MAX_ID_DIGITS and digits.isdecimal() and digits.isascii():
+                return self._quick_event(text[at:], int(digits))
         head = _HEAD.match(text, 1)
         assert head is not None  # every part of the pattern is optional
         count, namespace, digits = head.groups()
@@ -199,16 +205,19 @@ class PacketDecoder:
         """Take ``42[...]``, an event in "/" that wants no acknowledgement and has no attachments."""
         if self._waiting is not None:
             raise ProtocolError("text while attachments are due")
-        text = message[2:]
+        return self._quick_event(message[2:], None)
+
+    def _quick_event(self, text: str, id_: int | None) -> Event:
+        """An event in "/" of what is an array, if it is JSON."""
         try:
             # What is no longer than the depth that is allowed cannot be deeper.
             value = orjson.loads(text) if len(text) <= self._limits.max_depth else parse_json(text, self._limits.max_depth)
         except ValueError:
             value = parse_json(text, self._limits.max_depth)
         if not value or type(name := value[0]) is not str or name in RESERVED:
-            return self._event("/", None, value, 0)
+            return self._event("/", id_, value, 0)
         # What Event() does, without its Python-level __new__.
-        return _new(Event, ("/", name, (value[1],) if len(value) == 2 else tuple(value[1:]), None))
+        return _new(Event, ("/", name, (value[1],) if len(value) == 2 else tuple(value[1:]), id_))
 
     def binary(self, data: bytes) -> Packet | None:
         """Take one attachment; the packet when it was the last."""
