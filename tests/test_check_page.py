@@ -17,7 +17,7 @@ from selenium.webdriver.common.by import By
 from server_tools import serving
 
 WAYS = ["websocket", "polling", "jsonp", "htmlfile"]
-SIZES = [(390, 844), (820, 1180), (1440, 900)]
+SIZES = [(360, 740), (820, 1180), (1440, 900)]
 
 
 class Site:

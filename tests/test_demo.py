@@ -372,6 +372,29 @@ def test_every_slide_fits_the_window_and_looks_are_kept(
     assert ana.driver.save_screenshot(str(picture)) and picture.stat().st_size > 10_000
 
 
+REACHABLE = """
+var parts = [].slice.call(document.querySelectorAll('#wirehead button, #wirehead a')), hidden = [];
+parts.forEach(function (part) {
+  part.scrollIntoView({ block: 'center' });
+  var box = part.getBoundingClientRect(), there = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+  if (there !== part) { hidden.push(part.textContent); }
+});
+return parts.length >= 9 ? hidden : ['only ' + parts.length];
+"""
+
+
+WIDTHS = [(360, 740), (768, 1024), (1024, 700), (1280, 800), (1366, 768)]
+
+
+@pytest.mark.parametrize("size", WIDTHS, ids=lambda size: "x".join(map(str, size)))
+def test_every_button_above_the_wire_can_be_reached(stage: Stage, browsers: list[Browser], size: tuple[int, int]) -> None:
+    ana, host = browsers[0].open(stage.url, size), speaker(stage, browsers[2], size)
+    assert ana.driver.execute_script(REACHABLE) == []
+    # Where the speaker's desk stands beside it there is room from 1366 on.
+    if size[0] < 900 or size[0] >= 1366:
+        assert host.driver.execute_script(REACHABLE) == []
+
+
 @pytest.fixture
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     binary = shutil.which("redis-server")
