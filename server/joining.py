@@ -11,7 +11,7 @@ from typing import Any
 
 from .config import Config, takes
 from .errors import CloseReason, ConnectionRefusedError, PayloadError, ProtocolError
-from .events import Connect, ConnectError, Disconnect, Event
+from .events import Connect, ConnectError, Disconnect, Event, Noop
 from .hub import Hub, Socket
 from .namespace import Handler, Handlers
 from .outgoing import Outgoing
@@ -135,7 +135,10 @@ class Joining:
             else:
                 self._turned_away(socket, error)
 
-        self._runner().run(ask(), done)
+        session = socket.session
+        if not self._runner().run(ask(), done) and session.protocol.own_client(session.handshake.query):
+            # It would take the silence for a proxy that swallows what it says, and try another transport.
+            session.send(Outgoing(Noop()))
 
     def _joined(self, socket: Socket, environ: dict[str, Any] | None) -> None:
         session = socket.session

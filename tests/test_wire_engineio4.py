@@ -482,7 +482,7 @@ def test_what_a_dead_poll_could_not_take_goes_out_again_with_the_next(run: Calla
     run(main())
 
 
-FIRST = BASE + "polling&first=1"
+FIRST = BASE + "polling&aw=1"
 
 
 def test_a_post_that_says_so_begins_a_session_and_is_answered_as_its_first_poll(run: Callable[..., Any]) -> None:
@@ -514,9 +514,9 @@ def test_a_first_post_does_not_wait_for_a_slow_connect_handler(run: Callable[...
                 await admitted.wait()
 
             answer = await client.request("POST", FIRST, b"40")
-            assert answer.text[0] == "0" and "\x1e" not in answer.text
+            assert answer.text[0] == "0" and answer.text.endswith("}\x1e6")
             admitted.set()
-            target = BASE + "polling&sid=" + json.loads(answer.text[1:])["sid"]
+            target = BASE + "polling&sid=" + json.loads(answer.text[1:-2])["sid"]
             assert (await client.request("GET", target)).text.startswith('40{"sid":')
 
     run(main())
@@ -525,13 +525,13 @@ def test_a_first_post_does_not_wait_for_a_slow_connect_handler(run: Callable[...
 @pytest.mark.parametrize(
     ("query", "body", "status", "answered"),
     [
-        ("transport=polling&first=1", b"hello", 400, b"unknown packet type"),
-        ("transport=polling&first=1", b'42["too soon"]', 400, b"event for a namespace that is not joined"),
-        ("transport=polling&first=1", b"\xff", 400, b"the body is not UTF-8"),
-        ("transport=polling&first=1", b"1", 400, b'{"code":3,"message":"Bad request"}'),
-        ("transport=polling&first=1&sid=nobody", b"40", 400, b'{"code":1,"message":"Session ID unknown"}'),
-        ("transport=polling&j=0&first=1", b"d=40", 400, b'{"code":2,"message":"Bad handshake method"}'),
-        ("transport=htmlfile&first=1", b"40", 400, b'{"code":2,"message":"Bad handshake method"}'),
+        ("transport=polling&aw=1", b"hello", 400, b"unknown packet type"),
+        ("transport=polling&aw=1", b'42["too soon"]', 400, b"event for a namespace that is not joined"),
+        ("transport=polling&aw=1", b"\xff", 400, b"the body is not UTF-8"),
+        ("transport=polling&aw=1", b"1", 400, b'{"code":3,"message":"Bad request"}'),
+        ("transport=polling&aw=1&sid=nobody", b"40", 400, b'{"code":1,"message":"Session ID unknown"}'),
+        ("transport=polling&j=0&aw=1", b"d=40", 400, b'{"code":2,"message":"Bad handshake method"}'),
+        ("transport=htmlfile&aw=1", b"40", 400, b'{"code":2,"message":"Bad handshake method"}'),
     ],
 )
 def test_a_first_post_that_is_wrong_begins_nothing(
@@ -572,5 +572,26 @@ def test_a_first_post_too_big_or_never_finished_begins_nothing(declared: int, an
             client.send(f"POST {FIRST} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {declared}\r\n\r\n40".encode())
             assert (await client.reader.readline()) == answered
             assert not sio._hub.sessions
+
+    run(main())
+
+
+def test_our_own_client_is_told_at_once_that_its_connect_has_arrived(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving() as sio, RawClient(sio.port) as own, RawClient(sio.port) as stock:
+            admitted = asyncio.Event()
+
+            @sio.event
+            async def connect(sid: str, environ: dict[str, Any]) -> None:
+                await admitted.wait()
+
+            for client, query in ((own, "&aw=1"), (stock, "")):
+                assert (await client.upgrade(BASE + "websocket" + query)).status == 101
+                assert (await client.frame())[1][:1] == b"0"
+                client.send(text("40"))
+            assert await own.frame() == (0x81, b"6")
+            admitted.set()
+            assert (await own.frame())[1].startswith(b'40{"sid":')
+            assert (await stock.frame())[1].startswith(b'40{"sid":')
 
     run(main())

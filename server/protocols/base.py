@@ -140,6 +140,11 @@ class Protocol(abc.ABC):
         Raises ``errors.HandshakeRefused`` when the URL is this dialect's and wrong (unknown transport, two sids).
         """
 
+    def own_client(self, query: str) -> bool:
+        """Whether the handshake with this query is of our own client. It may begin a session over polling by a POST, and is told by a noop
+        that a CONNECT has arrived which takes its time."""
+        return False
+
     def configured(self, config: Config) -> Protocol:
         """This dialect as a server of these settings speaks it."""
         return self

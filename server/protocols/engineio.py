@@ -65,8 +65,6 @@ class EngineIO(Protocol):
     revision: ClassVar[str]
     #: Keys of the open packet, in their order.
     open_keys: ClassVar[tuple[str, ...]] = ("sid", "upgrades", "pingInterval", "pingTimeout")
-    #: The query's parameter, of our own, by which a POST without a session begins one with what it says.
-    first: ClassVar[str | None] = None
     # "t" is engine.io-client's timestampParam: what yeast or its successor makes.
     profile = HttpProfile(callback=callback, tag_preamble=preamble, stamp="t")
     upgrades = ("websocket",)
@@ -82,7 +80,7 @@ class EngineIO(Protocol):
         if sid is not None and (len(sid) > MAX_SID or not sid):
             raise HandshakeRefused(HandshakeCode.UNKNOWN_SID)
         binary = transport in ("websocket", "polling") and arguments.get("b64") not in ("1", "true")
-        posts = self.first in arguments and transport == "polling" and sid is None
+        posts = transport == "polling" and sid is None and self.own_client(query)
         return Located(transport, sid, binary, posts=posts)
 
     def _transport(self, arguments: dict[str, str]) -> str:

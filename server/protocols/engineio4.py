@@ -23,7 +23,9 @@ class _EngineIO4(EngineIO):
     revision = "4"
     open_keys = ("sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload")
     pinger = "server"
-    first = "first"
+
+    def own_client(self, query: str) -> bool:
+        return "&aw=1&" in f"&{query}&"
 
     def payload(self, messages: Sequence[str | bytes]) -> str | bytes:
         return SEPARATOR.join(message if isinstance(message, str) else "b" + base64.b64encode(message).decode() for message in messages)
