@@ -26,6 +26,7 @@ from anywire.server.config import settings_table
 from anywire.server.errors import CloseReason
 from browser_tools import chromium, wait_until
 from redis_tools import RedisServer, free_port
+from server_tools import serving
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -147,6 +148,18 @@ def test_every_page_with_python_has_a_test_here(page: Path) -> None:
     if languages - {"console"}:
         tests = "".join(file.read_text() for file in (ROOT / "tests").glob("test_*.py"))
         assert f'"{page.relative_to(ROOT)}"' in tests, "load() it in a test of its own"
+
+
+def test_the_protocol_notes_show_what_a_first_post_says_and_hears(run: Callable[..., Any]) -> None:
+    (example,) = blocks(ROOT / "docs/protocol.md", "")
+    (method, url, body), (status, answer) = (line.split(maxsplit=count) for line, count in zip(example.splitlines(), (2, 1), strict=True))
+
+    async def main() -> None:
+        async with serving() as sio, aiohttp.request(method, f"http://127.0.0.1:{sio.port}{url}", data=body) as response:
+            said = re.escape(answer).replace(r"\\x1e", "\x1e").replace(r'"\.\.\."', '"[^"]+"').replace(r"\.\.\.", ".+")
+            assert response.status == int(status) and re.fullmatch(said, await response.text())
+
+    run(main())
 
 
 def test_the_ten_lines_of_the_readme_chat(run: Callable[..., Any]) -> None:

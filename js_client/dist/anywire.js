@@ -1,274 +1,6 @@
 /*! anywire 0.1.0 | MIT */
 (function (global) {
 
-// ---- transports/http.js
-
-/*
- * What polling, JSONP and htmlfile share: they read by one GET after the other and write by one POST after the other.
- */
-
-/**
- * A transport out of two functions:
- *   get(done, transport)  starts a GET; done(error, payload) when it ended; returns a function that clears it away, ended or not
- *   post(route, text, done)  sends a payload; done(error, answer) when the server has it
- * An error is a text, none is ''.
- */
-function httpTransport(route, get, post) {
-  var queue = [], posting, abort, ended = noop, paused, over, self = {
-    onopen: noop,
-
-    send: function (packet) {
-      queue.push(typeof packet == 'string' ? packet : binaryToText(packet));
-      write();
-    },
-
-    /**
-     * Sends what waits and Engine.IO's close packet, then ends the GET: ended first, the server would take the session for lost.
-     * Without a session it ends the GET at once: a browser has few connections to a server, and others need them.
-     */
-    close: function () {
-      if (over) { return; }
-      over = true;
-      if (route._params.sid) {
-        if (leaving && nav.sendBeacon) {
-          // The page is going: nothing else is sure to be sent.
-          nav.sendBeacon(route._url(), queue.concat('1').join(SEPARATOR));
-          queue = [];
-          posting = 0;
-        } else {
-          self.send('1');
-        }
-        settle();
-      } else {
-        stop();
-      }
-    },
-
-    _idle: function () { return !posting; },
-
-    _pause: function (done) {
-      paused = done;
-      settle();
-    },
-
-    _hear: function (packet) {
-      self.onmessage({ data: packet });
-    }
-  };
-
-  function read() {
-    function done(error, payload) {
-      var packets, i;
-      if (done !== ended) { return; }
-      stop();
-      if (error || !payload) { return lost(error || 'empty answer'); }
-      packets = payload.split(SEPARATOR);
-      for (i = 0; i < packets.length; i++) { self._hear(packets[i]); }
-      if (paused) {
-        settle();
-      } else if (!over) {
-        read();
-      }
-    }
-
-    ended = done;
-    abort = get(done, self);
-  }
-
-  function write() {
-    if (posting || !queue.length) { return; }
-    posting = true;
-    post(route, batch(), function (error, answer) {
-      posting = 0;
-      // Every server says "ok"; a page instead of it is from somebody in between.
-      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
-      self.onopen();
-      write();
-      settle();
-    });
-  }
-
-  /** As many packets as one body may hold by the server's maxPayload; one larger packet goes alone, to be refused there. */
-  function batch() {
-    var count = 0, size = 0;
-    do {
-      size += queue[count].length + 1;
-      // 9: the most bytes that one character takes in a form (%E2%82%AC).
-    } while (++count < queue.length && (size + queue[count].length) * 9 < route._maxPayload);
-    return queue.splice(0, count).join(SEPARATOR);
-  }
-
-  /** All that was asked for is done: the transport may end, or rest. */
-  function settle() {
-    var done = paused;
-    if (posting || queue.length) { return; }
-    if (over) {
-      stop();
-    } else if (done && !abort) {
-      paused = noop;
-      done();
-    }
-  }
-
-  function lost(reason) {
-    var tell = over ? noop : self.onclose;
-    queue = [];
-    over = true;
-    stop();
-    tell({ reason: reason });
-  }
-
-  /** Clears the GET away; what it may still say is not heard. */
-  function stop() {
-    var clear = abort;
-    ended = noop;
-    abort = 0;
-    if (clear) { clear(); }
-  }
-
-  read();
-  return self;
-}
-
-// ---- transports/xhr.js
-
-/*
- * One HTTP request by script: XMLHttpRequest, ActiveX in Internet Explorer 6, XDomainRequest across origins in 8 and 9.
- */
-
-/** Throws where there is none. */
-function newXhr() {
-  return global.XMLHttpRequest ? new global.XMLHttpRequest() : new global.ActiveXObject('Microsoft.XMLHTTP');
-}
-
-/**
- * GETs, or POSTs body if there is one; done(error, text). Returns a function that aborts it, and has no effect after its end.
- * Throws where there is no such object, or an XDomainRequest is to leave the page's scheme.
- */
-function request(route, body, done) {
-  var xhr = newXhr(),
-    xdr = route._cross && !('withCredentials' in xhr);
-
-  function finish() {
-    var status = 0, text;
-    try {
-      text = xhr.responseText;
-      status = xdr ? 200 : xhr.status;
-    } catch (ignore) { /* Firefox 3 and Internet Explorer 9, after a failure */ }
-    done(status == 200 ? '' : 'HTTP ' + status, text);
-  }
-
-  if (xdr) { xhr = new global.XDomainRequest(); }
-
-  xhr.open(body ? 'POST' : 'GET', route._url(), true);
-  if (xdr) {
-    // What failed has no text, and an answer without one is a failure.
-    xhr.onload = xhr.onerror = xhr.ontimeout = finish;
-    xhr.onprogress = noop;  // Internet Explorer 9 aborts a request without one
-  } else {
-    if (route._cross && route._opts.withCredentials) { xhr.withCredentials = true; }
-    xhr.onreadystatechange = function () {
-      if (xhr.readyState == 4) {
-        xhr.onreadystatechange = noop;  // Internet Explorer leaks a request that keeps its listener, and 6 takes no null
-        finish();
-      }
-    };
-  }
-  xhr.send(body || null);
-  return function () {
-    if (!xdr) { xhr.onreadystatechange = noop; }
-    xhr.abort();
-  };
-}
-
-// ---- memory.js
-
-/*
- * Memory: which transport worked towards a server, so that the next visit begins with it. In localStorage, else in a cookie,
- * else (no storage allowed, or no browser) nowhere.
- */
-
-var DAY = 864e5;  // milliseconds
-
-/** Stores text under key if given, and returns what is stored there. */
-function stored(key, text) {
-  try {
-    if (text) { global.localStorage.setItem(key, text); }
-    return global.localStorage.getItem(key);
-  } catch (noStorage) {
-    try {
-      if (text) { doc.cookie = key + '=' + text + ';path=/;expires=' + new Date(now() + DAY).toUTCString(); }
-      return doc.cookie.split(key + '=')[1];
-    } catch (noCookie) { /* Node, or a sandboxed frame */ }
-  }
-}
-
-/** Remembers for a day what recall will say. */
-function remember(key, works) {
-  stored(key, works.concat(now() + DAY).join('/'));
-}
-
-/** [transport's name, milliseconds until it answered], if one is remembered. */
-function recall(key) {
-  var parts = (stored(key) || '').split('/');
-  if (parseInt(parts[2]) > now()) { return [parts[0], +parts[1]]; }
-}
-
-// ---- transports/websocket.js
-
-/*
- * WebSocket: the browser's own, or the one in the option of that name; one message a packet. The other transports imitate it.
- */
-
-function websocket(route) {
-  var Native = route._opts.WebSocket || global.WebSocket || global.MozWebSocket,  // Firefox 6-10
-    socket = new Native(route._url().replace(/^http/, 'ws'));
-
-  socket.binaryType = 'arraybuffer';
-  // It says nothing that onclose does not; but in Node, an error that nobody hears ends the process.
-  socket.onerror = noop;
-  socket._binary = true;
-  socket._idle = function () { return !socket.bufferedAmount; };
-  return socket;
-}
-
-// ---- transports/polling.js
-
-/*
- * XHR long-polling: the server holds each GET until it has packets.
- */
-
-function polling(route) {
-  return httpTransport(route, function (done) { return request(route, '', done); }, request);
-}
-
-// ---- transports/jsonp.js
-
-/*
- * JSONP polling: each GET is a script that calls ___eio[j]("payload"), Engine.IO's name; the POST is a form. Needs nothing but a DOM.
- */
-
-function jsonp(route) {
-  route._params.transport = 'polling';
-
-  return httpTransport(route, function (done) {
-    return nodeGet(route, 'j', '___eio', function (payload) { done('', payload); }, function () {
-      var script = doc.createElement('script');
-
-      // Internet Explorer 6-8 know no onload and tell the end of success and failure alike; KHTML never tells a failure.
-      script.onload = script.onerror = script.onreadystatechange = function () {
-        if (/undefined|loaded|complete/.test(script.readyState)) {
-          // Internet Explorer may say "loaded" a moment before it runs the script.
-          setTimeout(function () { done('script did not call'); }, 100);
-        }
-      };
-      script.src = route._url();
-      doc.getElementsByTagName('head')[0].appendChild(script);
-      return script;
-    });
-  }, postForm);
-}
-
 // ---- transports/htmlfile.js
 
 /*
@@ -313,44 +45,33 @@ function htmlfile(route) {
   }, request);
 }
 
-// ---- json.js
+// ---- transports/polling.js
 
 /*
- * JSON: the browser's own where there is one (all but Internet Explorer 6 and 7), else a small reader and writer.
+ * XHR long-polling: the server holds each GET until it has packets.
+ *
+ * The session begins by a POST of the packets that wait, which our server answers like a poll: within one round trip it is known
+ * to work both ways. Other servers refuse that, and are asked by a GET from then on.
  */
 
-// Of stringify's replacer ours has no need: engines without a JSON of their own have no binary to replace.
-var json = global.JSON || { parse: readJson, stringify: writeJson };
+function polling(route) {
+  var first = !route._opts._plain && route._first;
 
-/** Evaluates text, once it is sure that nothing in it can act; as RFC 4627, section 6, says. */
-function readJson(text) {
-  if (/[^,:{}\[\]0-9.\-+Eaeflnr-u \n\r\t]/.test(text.replace(/"(\\.|[^"\\])*"/g, ''))) { throw invalid(); }
-  // Two line ends to JavaScript are characters to JSON.
-  return new Function('return ' + text.replace(/[\u2028\u2029]/g, escaped))();
-}
+  return httpTransport(route, function (done) {
+    var sent = first, abort = request(route, sent && (sent.join(SEPARATOR) || '6'), function (error, text) {
+      // XDomainRequest knows no status, and has no text then.
+      if (sent && /^(HTTP 400|$)/.test(error + text)) {
+        route._opts._plain = 1;
+        abort = request(route, '', done);
+      } else {
+        route._taken = sent;
+        done(error, text);
+      }
+    });
 
-/** A pair of surrogates, which is one character, stays. */
-function escaped(c) {
-  return c.charAt(1) ? c : '\\u' + ('000' + c.charCodeAt(0).toString(16)).slice(-4);
-}
-
-/** undefined for what JSON leaves out (functions, undefined), as JSON.stringify. */
-function writeJson(value) {
-  var parts = [], type = typeof value, key;
-  if (type == 'string') {
-    return '"' + value.replace(/[^ !#-\[\]-~]/g, escaped) + '"';
-  }
-  if (/^[uf]/.test(type)) { return; }
-  if (type != 'object' || !value) { return isFinite(value) ? '' + value : 'null'; }
-  if ({}.toString.call(value) == '[object Array]') {
-    for (key = 0; key < value.length; key++) { parts.push(json.stringify(value[key]) || 'null'); }
-    return '[' + parts + ']';
-  }
-  each(value, function (name, part) {
-    part = json.stringify(part);
-    if (part) { parts.push(json.stringify(name) + ':' + part); }
-  });
-  return '{' + parts + '}';
+    first = 0;
+    return function () { abort(); };
+  }, request);
 }
 
 // ---- codec.js
@@ -363,11 +84,11 @@ function writeJson(value) {
 var SEPARATOR = '\x1e',
   CONNECT = 0, DISCONNECT = 1, EVENT = 2, ACK = 3,
   // Names that only the library itself may give to an event (socket.io-parser 4.2, RESERVED_EVENTS).
-  RESERVED = /^(?:connect(?:_error)?|disconnect(?:ing)?|(?:new|remove)Listener)$/;
+  RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listener)$/;
 
 /** ArrayBuffer, typed array, DataView, Blob or File; Node's Buffer is a Uint8Array. */
 function isBinary(value) {
-  return /(?:Buffer|\wArray|DataView|Blob|File)\]$/.test({}.toString.call(value));
+  return /(Buffer|\wArray|DataView|Blob|File)\]$/.test({}.toString.call(value));
 }
 
 /** 'b' + base64 of an ArrayBuffer or a view of one: binary on a carrier of text (engine.io-protocol, "HTTP long-polling"). */
@@ -378,10 +99,9 @@ function binaryToText(value) {
   return 'b' + global.btoa(text);
 }
 
-/** The ArrayBuffer in 'b' + base64; where there is none (Internet Explorer 9 and older), a String object of the base64. */
+/** The ArrayBuffer in base64; where there is none (Internet Explorer 9 and older), a String object of the base64. */
 function textToBinary(text) {
   var raw, bytes, i;
-  text = text.slice(1);
   if (!global.Uint8Array) { return Object(text); }
   raw = global.atob(text);
   bytes = new global.Uint8Array(raw.length);
@@ -422,7 +142,7 @@ function invalid() {
   return new Error('invalid packet');
 }
 
-/** Reads one text message; throws an Error if it is not a packet. `id` is NaN if there is none. `_need` is the number of attachments that follow. */
+/** Reads one text message; throws an Error if it is not a packet. `_id` is NaN if there is none. `_need` is the number of attachments that follow. */
 function decodePacket(message) {
   // Internet Explorer 6-8 give '' for a group that took no part, others undefined.
   var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d+)?([\s\S]*)/.exec(message) || [],
@@ -431,10 +151,10 @@ function decodePacket(message) {
     data = text ? json.parse(text) : undefined;
   // CONNECT carries an object or nothing, EVENT an array that begins with a name, ACK an array, CONNECT_ERROR an object (or the
   // bare text of older servers).
-  if (!/^(?:0(?:\{|$)|1$|2\[["\-\d]|3\[|4[{"])/.test(type + (text || '')) || type == EVENT && RESERVED.test(data[0])) {
+  if (!/^(0(\{|$)|1$|2\[["\-\d]|3\[|4[{"])/.test(type + (text || '')) || type == EVENT && RESERVED.test(data[0])) {
     throw invalid();
   }
-  return { type: +type, nsp: match[4] || '/', id: parseInt(match[5]), data: data, _need: match[3] || 0 };
+  return { _type: +type, _nsp: match[4] || '/', _id: parseInt(match[5]), _data: data, _need: match[3] || 0 };
 }
 
 /** Returns a function that takes messages in order and returns a packet as soon as one is whole; it throws on any other. */
@@ -451,122 +171,50 @@ function packetReader() {
     }
     waiting = attachments.length < packet._need && packet;
     if (waiting) { return; }
-    packet.data = restore(packet.data, attachments);
+    packet._data = restore(packet._data, attachments);
     return packet;
   };
 }
 
-// ---- emitter.js
+// ---- json.js
 
 /*
- * Events: listeners by name, given to the connection, the Manager and the Socket; and small things that every file uses.
- * A listener that throws neither stops the others nor breaks the session: its error goes to the page's own error handler.
+ * JSON: the browser's own where there is one (all but Internet Explorer 6 and 7), else a small reader and writer.
  */
 
-function noop() {}
+// Of stringify's replacer ours has no need: engines without a JSON of their own have no binary to replace.
+var json = global.JSON || { parse: readJson, stringify: writeJson };
 
-/** Milliseconds of the wall clock. */
-function now() {
-  return +new Date();
+/** Evaluates text, once it is sure that nothing in it can act; as RFC 4627, section 6, says. */
+function readJson(text) {
+  if (/[^,:{}\[\]0-9.\-+Eaeflnr-u \n\r\t]/.test(text.replace(/"(\\.|[^"\\])*"/g, ''))) { throw invalid(); }
+  // Two line ends to JavaScript are characters to JSON.
+  return new Function('return ' + text.replace(/[\u2028\u2029]/g, escaped))();
 }
 
-/** Calls fn(key, value) for each own enumerable property. */
-function each(object, fn) {
-  for (var key in object) {
-    if ({}.hasOwnProperty.call(object, key)) { fn(key, object[key]); }
+/** A pair of surrogates, which is one character, stays. */
+function escaped(c) {
+  return c.charAt(1) ? c : '\\u' + ('000' + c.charCodeAt(0).toString(16)).slice(-4);
+}
+
+/** undefined for what JSON leaves out (functions, undefined), as JSON.stringify. */
+function writeJson(value) {
+  var parts = [], type = typeof value, key;
+  if (type == 'string') {
+    return '"' + value.replace(/[^ !#-\[\]-~]/g, escaped) + '"';
   }
-}
-
-/** Copies own enumerable properties of source onto target. */
-function extend(target, source) {
-  each(source, function (key, value) { target[key] = value; });
-  return target;
-}
-
-/** A real array of an arguments object or array, from that index on. */
-function slice(list, from) {
-  return [].slice.call(list, from);
-}
-
-/** The list without item, or without what `once` made of item; empty if there is no item. */
-function without(list, item) {
-  var kept = [], i;
-  for (i = 0; item && i < list.length; i++) {
-    if (list[i] !== item && list[i]._of !== item) { kept.push(list[i]); }
+  if (/^[uf]/.test(type)) { return; }
+  if (type != 'object' || !value) { return isFinite(value) ? '' + value : 'null'; }
+  if ({}.toString.call(value) == '[object Array]') {
+    for (key = 0; key < value.length; key++) { parts.push(json.stringify(value[key]) || 'null'); }
+    return '[' + parts + ']';
   }
-  return kept;
+  each(value, function (name, part) {
+    part = json.stringify(part);
+    if (part) { parts.push(json.stringify(name) + ':' + part); }
+  });
+  return '{' + parts + '}';
 }
-
-/** Calls fn with the array args; what it throws is thrown again from a timer, where only window.onerror sees it. */
-function guarded(fn, self, args) {
-  try {
-    fn.apply(self, args);
-  } catch (error) {
-    setTimeout(function () { throw error; }, 0);
-  }
-}
-
-/** Makes self an emitter. The names of component-emitter and of 0.9's EventEmitter mean the same. */
-function emitter(self) {
-  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless); a list is replaced, never changed
-  var all = {};
-
-  self.on = self.addListener = function (name, listener) {
-    all['$' + name] = self.listeners(name).concat(listener);
-    return self;
-  };
-
-  self.once = function (name, listener) {
-    function only() {
-      self.off(name, only);
-      listener.apply(self, arguments);
-    }
-    only._of = listener;
-    return self.on(name, only);
-  };
-
-  /** off() removes all listeners, off(name) all of that event, off(name, listener) that one, also if added by once. */
-  self.off = self.removeListener = self.removeAllListeners = function (name, listener) {
-    if (name) {
-      all['$' + name] = without(self.listeners(name), listener);
-    } else {
-      all = {};
-    }
-    return self;
-  };
-
-  self.listeners = function (name) {
-    return all['$' + name] || [];
-  };
-
-  /** Calls the listeners that are there now, in order. 0.9's name; `emit` of a Socket sends to the server. */
-  self.$emit = function (name) {
-    var list = self.listeners(name), i;
-    for (i = 0; i < list.length; i++) { guarded(list[i], self, slice(arguments, 1)); }
-  };
-  return self;
-}
-
-// ---- transports/registry.js
-
-/*
- * The transports, by the names that the option `transports` uses. One line adds one.
- *
- * Each is a function of a route (where to and for whom: see newRoute in connection.js) that starts one, or throws if that is
- * not possible in this browser or towards this server. What it returns imitates a WebSocket: onopen(), onmessage({data}),
- * onclose({reason or code}), which the connection sets, send(packet), close(); it calls them later, never from within the function. Those over HTTP are
- * open once the server has taken a POST. Beyond that,
- *   _binary       whether send takes an ArrayBuffer, a typed array or a Blob as it is
- *   _idle()       whether a packet given now would go out now
- *   _pause(done)  (if another transport can take over) ends reading and writing; done() when no request is under way
- * close() also closes the session, if the route still has its id.
- */
-var TRANSPORTS = {
-  websocket: websocket,
-  polling: polling,
-  htmlfile: htmlfile,
-  jsonp: jsonp
-};
 
 // ---- dom.js
 
@@ -669,6 +317,359 @@ function postForm(route, text, done) {
   form.submit();
 }
 
+// ---- emitter.js
+
+/*
+ * Events: listeners by name, given to the connection, the Manager and the Socket; and small things that every file uses.
+ * A listener that throws neither stops the others nor breaks the session: its error goes to the page's own error handler.
+ */
+
+function noop() {}
+
+/** Milliseconds of the wall clock. */
+function now() {
+  return +new Date();
+}
+
+/** Calls fn(key, value) for each own enumerable property. */
+function each(object, fn) {
+  for (var key in object) {
+    if ({}.hasOwnProperty.call(object, key)) { fn(key, object[key]); }
+  }
+}
+
+/** Calls fn(item) for each item of an array. */
+function eachOf(list, fn) {
+  for (var i = 0; i < list.length; i++) { fn(list[i]); }
+}
+
+/** Copies own enumerable properties of source onto target. */
+function extend(target, source) {
+  each(source, function (key, value) { target[key] = value; });
+  return target;
+}
+
+/** A real array of an arguments object or array, from that index on. */
+function slice(list, from) {
+  return [].slice.call(list, from);
+}
+
+/** The list without item, or without what `once` made of item; empty if there is no item. */
+function without(list, item) {
+  var kept = [];
+  eachOf(list, function (other) {
+    if (item && other !== item && other._of !== item) { kept.push(other); }
+  });
+  return kept;
+}
+
+/** Calls fn with the array args; what it throws is thrown again from a timer, where only window.onerror sees it. */
+function guarded(fn, self, args) {
+  try {
+    fn.apply(self, args);
+  } catch (error) {
+    setTimeout(function () { throw error; }, 0);
+  }
+}
+
+/** Makes self an emitter. The names of component-emitter and of 0.9's EventEmitter mean the same. */
+function emitter(self) {
+  // '$' + event name -> listeners (the prefix keeps 'constructor' and '__proto__' harmless); a list is replaced, never changed
+  var all = {};
+
+  self.on = self.addListener = function (name, listener) {
+    all['$' + name] = self.listeners(name).concat(listener);
+    return self;
+  };
+
+  self.once = function (name, listener) {
+    function only() {
+      self.off(name, only);
+      listener.apply(self, arguments);
+    }
+    only._of = listener;
+    return self.on(name, only);
+  };
+
+  /** off() removes all listeners, off(name) all of that event, off(name, listener) that one, also if added by once. */
+  self.off = self.removeListener = self.removeAllListeners = function (name, listener) {
+    if (name) {
+      all['$' + name] = without(self.listeners(name), listener);
+    } else {
+      all = {};
+    }
+    return self;
+  };
+
+  self.listeners = function (name) {
+    return all['$' + name] || [];
+  };
+
+  /** Calls the listeners that are there now, in order. 0.9's name; `emit` of a Socket sends to the server. */
+  self.$emit = function (name) {
+    var args = slice(arguments, 1);
+    eachOf(self.listeners(name), function (listener) { guarded(listener, self, args); });
+  };
+  return self;
+}
+
+// ---- transports/websocket.js
+
+/*
+ * WebSocket: the browser's own, or the one in the option of that name; one message a packet. The other transports imitate it.
+ */
+
+function websocket(route) {
+  var Native = route._opts.WebSocket || global.WebSocket,
+    socket = new Native(route._url().replace(/^http/, 'ws'));
+
+  socket.binaryType = 'arraybuffer';
+  // It says nothing that onclose does not; but in Node, an error that nobody hears ends the process.
+  socket.onerror = noop;
+  socket._binary = true;
+  socket._idle = function () { return !socket.bufferedAmount; };
+  return socket;
+}
+
+// ---- transports/http.js
+
+/*
+ * What polling, JSONP and htmlfile share: they read by one GET after the other and write by one POST after the other.
+ */
+
+/**
+ * A transport out of two functions:
+ *   get(done, transport)  starts a GET; done(error, payload) when it ended; returns a function that clears it away, ended or not
+ *   post(route, text, done)  sends a payload; done(error, answer) when the server has it
+ * An error is a text, none is ''.
+ */
+function httpTransport(route, get, post) {
+  var queue = [], posting, abort, ended = noop, paused, over, self = {
+    onopen: noop,
+
+    send: function (packet) {
+      queue.push(packet.charAt ? packet : binaryToText(packet));
+      write();
+    },
+
+    /**
+     * Sends what waits and Engine.IO's close packet, then ends the GET: ended first, the server would take the session for lost.
+     * Without a session it ends the GET at once: a browser has few connections to a server, and others need them.
+     */
+    close: function () {
+      if (over) { return; }
+      over = true;
+      if (!route._params.sid) {
+        stop();
+      } else if (leaving && nav.sendBeacon) {
+        // The page is going: nothing else is sure to be sent.
+        nav.sendBeacon(route._url(), queue.concat('1').join(SEPARATOR));
+        queue = [];
+        stop();
+      } else {
+        self.send('1');
+        settle();
+      }
+    },
+
+    _idle: function () { return !posting; },
+
+    _pause: function (done) {
+      paused = done;
+      settle();
+    },
+
+    _hear: function (packet) {
+      self.onmessage({ data: packet });
+    }
+  };
+
+  function read() {
+    function done(error, payload) {
+      if (done !== ended) { return; }
+      stop();
+      if (error || !payload) { return lost(error || 'no text'); }
+      eachOf(payload.split(SEPARATOR), self._hear);
+      if (paused) {
+        settle();
+      } else if (!over) {
+        read();
+      }
+    }
+
+    ended = done;
+    abort = get(done, self);
+  }
+
+  function write() {
+    if (posting || !queue.length) { return; }
+    posting = true;
+    post(route, batch(), function (error, answer) {
+      posting = 0;
+      // Every server says "ok"; a page instead of it is from somebody in between.
+      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
+      self.onopen();
+      write();
+      settle();
+    });
+  }
+
+  /** As many packets as one body may hold by the server's maxPayload; one larger packet goes alone, to be refused there. */
+  function batch() {
+    var count = 0, size = 0;
+    do {
+      size += queue[count].length + 1;
+      // 9: the most bytes that one character takes in a form (%E2%82%AC).
+    } while (++count < queue.length && (size + queue[count].length) * 9 < route._maxPayload);
+    return queue.splice(0, count).join(SEPARATOR);
+  }
+
+  /** All that was asked for is done: the transport may end, or rest. */
+  function settle() {
+    var done = paused;
+    if (posting || queue.length) { return; }
+    if (over) {
+      stop();
+    } else if (done && !abort) {
+      paused = noop;
+      done();
+    }
+  }
+
+  function lost(reason) {
+    var tell = over ? noop : self.onclose;
+    queue = [];
+    over = true;
+    stop();
+    tell({ reason: reason });
+  }
+
+  /** Clears the GET away; what it may still say is not heard. */
+  function stop() {
+    var clear = abort;
+    ended = noop;
+    abort = 0;
+    if (clear) { clear(); }
+  }
+
+  read();
+  return self;
+}
+
+// ---- transports/jsonp.js
+
+/*
+ * JSONP polling: each GET is a script that calls ___eio[j]("payload"), Engine.IO's name; the POST is a form. Needs nothing but a DOM.
+ */
+
+function jsonp(route) {
+  route._params.transport = 'polling';
+
+  return httpTransport(route, function (done) {
+    return nodeGet(route, 'j', '___eio', function (payload) { done('', payload); }, function () {
+      var script = doc.createElement('script');
+
+      // Internet Explorer 6-8 know no onload and tell the end of success and failure alike; KHTML never tells a failure.
+      script.onload = script.onerror = script.onreadystatechange = function () {
+        if (/undefined|loaded|complete/.test(script.readyState)) {
+          // Internet Explorer may say "loaded" a moment before it runs the script.
+          setTimeout(function () { done('no script'); }, 100);
+        }
+      };
+      script.src = route._url();
+      doc.getElementsByTagName('head')[0].appendChild(script);
+      return script;
+    });
+  }, postForm);
+}
+
+// ---- transports/xhr.js
+
+/*
+ * One HTTP request by script: XMLHttpRequest, ActiveX in Internet Explorer 6, XDomainRequest across origins in 8 and 9.
+ */
+
+/** Throws where there is none. */
+function newXhr() {
+  return global.XMLHttpRequest ? new global.XMLHttpRequest() : new global.ActiveXObject('Microsoft.XMLHTTP');
+}
+
+/**
+ * GETs, or POSTs body if there is one; done(error, text). Returns a function that aborts it, and has no effect after its end.
+ * Throws where there is no such object, or an XDomainRequest is to leave the page's scheme.
+ */
+function request(route, body, done) {
+  var xhr = newXhr(),
+    xdr = route._cross && !('withCredentials' in xhr);
+
+  function finish() {
+    var status = 0, text = '';
+    try {
+      text = xhr.responseText;
+      status = xdr ? 200 : xhr.status;
+    } catch (ignore) { /* Firefox 3 and Internet Explorer 9, after a failure */ }
+    done(status == 200 ? '' : 'HTTP ' + status, text);
+  }
+
+  if (xdr) { xhr = new global.XDomainRequest(); }
+
+  xhr.open(body ? 'POST' : 'GET', route._url(), true);
+  if (xdr) {
+    // What failed has no text, and an answer without one is a failure.
+    xhr.onload = xhr.onerror = xhr.ontimeout = finish;
+    xhr.onprogress = noop;  // Internet Explorer 9 aborts a request without one
+  } else {
+    if (route._cross && route._opts.withCredentials) { xhr.withCredentials = true; }
+    xhr.onreadystatechange = function () {
+      if (xhr.readyState == 4) {
+        xhr.onreadystatechange = noop;  // Internet Explorer leaks a request that keeps its listener, and 6 takes no null
+        finish();
+      }
+    };
+  }
+  xhr.send(body || null);
+  return function () {
+    if (!xdr) { xhr.onreadystatechange = noop; }
+    xhr.abort();
+  };
+}
+
+// ---- transports/registry.js
+
+/*
+ * The transports, by the names that the option `transports` uses. One line adds one.
+ *
+ * Each is a function of a route (where to and for whom: see newRoute in connection.js) that starts one, or throws if that is
+ * not possible in this browser or towards this server. What it returns imitates a WebSocket: onopen(), onmessage({data}),
+ * onclose({reason or code}), which the connection sets, send(packet), close(); it calls them later, never from within the function. Those over HTTP are
+ * open once the server has taken a POST. Beyond that,
+ *   _binary       whether send takes an ArrayBuffer, a typed array or a Blob as it is
+ *   _idle()       whether a packet given now would go out now
+ *   _pause(done)  (if another transport can take over) ends reading and writing; done() when no request is under way
+ * close() also closes the session, if the route still has its id.
+ */
+var TRANSPORTS = {
+  websocket: websocket,
+  polling: polling,
+  htmlfile: htmlfile,
+  jsonp: jsonp
+};
+
+// ---- backoff.js
+
+/*
+ * Back-off: how long to wait before the next attempt to reconnect. Pure: the caller gives the random number.
+ */
+
+/**
+ * Milliseconds before attempt number `attempt` (0 is the first), by the options of Manager: reconnectionDelay * 2^attempt, at most
+ * reconnectionDelayMax, less a random share of up to randomizationFactor (0..1), so that the clients of a restarted server do not
+ * all come back in the same moment. `random` is in [0, 1).
+ */
+function backoff(attempt, opts, random) {
+  return Math.min(opts.reconnectionDelayMax, opts.reconnectionDelay * Math.pow(2, attempt)) * (1 - opts.randomizationFactor * random);
+}
+
 // ---- connection.js
 
 /*
@@ -685,19 +686,20 @@ function postForm(route, text, done) {
 var OPENING = 0, OPEN = 1, UPGRADING = 2, CLOSED = 3,
   // state -> the states that may follow. What is not in here does not happen, so late callbacks need no flags of their own.
   // In UPGRADING the old transport is being emptied and nothing is written.
-  MOVES = [/[13]/, /[23]/, /[13]/, /^$/],
+  MOVES = ['13', '23', '13', ''],
   // Milliseconds beyond the server's own patience, for what is already here.
   LATE = 1000;
 
-/** From a transport's round trip, how long to wait for it before another one is tried beside it; both in milliseconds. */
+/** From how long a transport takes, as far as is known, how long to wait for it before another one is tried beside it; both in milliseconds. */
 function headStart(ms) {
-  return Math.max(100, Math.min(2 * ms, 2000));
+  // Old engines need 45 for a POST alone.
+  return Math.max(75, Math.min(1.5 * ms, 2000));
 }
 
 /**
  * target: where to, see parseTarget. opts: those of Manager. names: the transports, in the order in which to try them.
  * delay: the head start of the first, in milliseconds. upgrade: whether the session may move to a WebSocket.
- * The owner sets onopen(), onworks(transport's name, ms) when it is proven, onmessage(data, whether that is 'b' + base64), onping(), onclose(reason, error).
+ * The owner sets onopen(), _works(transport's name, ms) when it is proven, onmessage(data, whether that is base64), _pinged(), onclose(reason, error).
  * Event: upgrade(transport).
  */
 function connect(target, opts, names, delay, upgrade) {
@@ -707,14 +709,13 @@ function connect(target, opts, names, delay, upgrade) {
     tried = [],    // transports that may still bring the handshake
     errors = [],   // the others, each 'name: why it failed'
     server,        // its handshake
-    hedge, heart, reading, mayUpgrade,
+    hedge, heart, reading,
     late,          // the one that carries, if it should have been proven by now
-    spare,         // lets another carry, which has brought its handshake meanwhile
-   
+
     self = emitter({
       /** Sends a message: a string, an ArrayBuffer, a typed array or a Blob. */
       send: function (message) {
-        write(typeof message == 'string' ? '4' + message : message);
+        write(message.charAt ? '4' + message : message);
       },
 
       /** Whether a message given now would go out now. */
@@ -738,12 +739,10 @@ function connect(target, opts, names, delay, upgrade) {
 
   /** Enters a state if the table allows it from the present one; says whether it did. */
   function move(next) {
-    var may = MOVES[state].test(next);
-    if (may) { state = next; }
-    return may;
+    return MOVES[state].match(next) && (state = next);
   }
 
-  /** direction: '<' in, '>' out (data is a packet), '=' a transport starts or carries, '!' it ends. */
+  /** direction: '<' in, '>' out (data is a packet), '=' a transport (or its route) starts or carries, '!' it ends. */
   function trace(transport, direction, data) {
     if (opts.debug) { guarded(opts.debug, opts, [direction, transport.name, data]); }
   }
@@ -751,9 +750,11 @@ function connect(target, opts, names, delay, upgrade) {
   /** What a transport may know: where to go, and as which session: a new one, as long as it is not sure that the present one has a way. */
   function newRoute(name) {
     return {
+      name: name,
       _opts: opts,
       _cross: target._cross,
-      _params: { EIO: 4, transport: name, sid: doubted ? undefined : self.id },
+      _params: { EIO: 4, aw: 1, transport: name, sid: doubted ? undefined : self.id },
+      _first: doubted && doubted.concat(buffer),
 
       /** The URL of the next request; `t` keeps caches out. */
       _url: function () {
@@ -768,17 +769,17 @@ function connect(target, opts, names, delay, upgrade) {
 
   /** A transport of that name on its way to the server, or nothing if it cannot work here. */
   function start(name) {
-    var route = newRoute(name), transport = { name: name };
-    trace(transport, '=', route._url());
+    var route = newRoute(name);
+    trace(route, '=', route._url());
     try {
       return extend(TRANSPORTS[name](route), { name: name, _route: route, _began: now() });
     } catch (error) {
       // There is none, or it may not, e.g. ws: from an https: page.
-      note(transport, 'impossible, ' + error.message);
+      note(route, 'impossible, ' + error.message);
     }
   }
 
-  /** A transport is of no use, or no more. */
+  /** A transport (or a route) is of no use, or no more. */
   function note(transport, why) {
     trace(transport, '!', why);
     errors.push(transport.name + ': ' + why);
@@ -798,11 +799,11 @@ function connect(target, opts, names, delay, upgrade) {
 
   /** Tries the next transport, beside those that are still being tried. */
   function next() {
-    var transport, take = spare;
+    var transport;
     clearTimeout(hedge);
     late = self.transport;
-    spare = 0;
-    if (take) { return take(); }
+    // Nothing came back yet. A CONNECT to a namespace that nobody has is refused at once, however long the page's own takes.
+    if (late) { give(late, '40/!,'); }
     while (!transport && names.length) { transport = start(names.shift()); }
     if (transport) {
       tried.push(transport);
@@ -833,7 +834,7 @@ function connect(target, opts, names, delay, upgrade) {
       if (doubted) {
         fail(transport, why);
       } else {
-        self.close(event.code ? 'transport close' : 'transport error', why);
+        self.close('transport ' + (event.code ? 'close' : 'error'), why);
       }
     };
   }
@@ -849,29 +850,30 @@ function connect(target, opts, names, delay, upgrade) {
   }
 
   function opened(transport, handshake) {
-    var overtaken = self.transport;
-    // The others go on until this one is proven; one may carry only if it is not in time.
-    if (overtaken && !late) {
-      spare = function () { opened(transport, handshake); };
-      return;
-    }
+    var overtaken = self.transport, taken = transport._route._taken;
     tried = without(tried, transport);
-    late = spare = 0;
+    // Another may carry only if it is proven already, or this one is not in time; until then it waits for its turn.
+    if (overtaken && !late && !taken) {
+      names.unshift(transport.name);
+      return silence(transport);
+    }
+    if (late) { note(late, 'no answer'); }
+    late = 0;
     server = handshake;
     self.id = server.sid;
-    mayUpgrade = upgrade && transport._pause && /websocket/.test(server.upgrades);
-    buffer = doubted.concat(buffer);
+    buffer = doubted.concat(buffer).slice(taken ? taken.length : 0);
     doubted = [];
     delay = headStart(now() - transport._began);
     carry(transport);
-    if (overtaken) {
-      note(overtaken, 'no answer');
-      overtaken._route._params.sid = undefined;  // a goodbye would wait for what is not answered
-      silence(overtaken);
-    }
+    // A goodbye would wait for what is not answered.
+    if (overtaken) { desert(overtaken); }
     clearTimeout(hedge);
     alive();
     if (move(OPEN)) { self.onopen(); }
+    if (taken) {
+      trace(transport, '>', taken.join());
+      prove();
+    }
     flush();
   }
 
@@ -885,20 +887,18 @@ function connect(target, opts, names, delay, upgrade) {
     trace(transport, '=', 'carries');
   }
 
-  /** Nothing came back yet. A CONNECT to a namespace that nobody has is refused at once, however long the page's own takes. */
-  function doubt() {
-    give(self.transport, '40/!,');
-    hedge = setTimeout(next, delay);
-  }
-
   /** The server has answered: the transport works both ways. */
   function prove() {
     if (!doubted) { return; }
     doubted = null;
     clearTimeout(hedge);
     silenceAll();
-    self.onworks(self.transport.name, now() - self.transport._began);
-    if (mayUpgrade && !/websocket/.test(errors)) { probe(); }
+    works();
+    if (upgrade && self.transport._pause && /websocket/.test(server.upgrades) && !/websocket/.test(errors)) { probe(); }
+  }
+
+  function works() {
+    self._works(self.transport.name, now() - self.transport._began);
   }
 
   function receive(packet) {
@@ -906,10 +906,10 @@ function connect(target, opts, names, delay, upgrade) {
     alive();
     prove();
     if (!type || /[4b]/.test(type)) {
-      self.onmessage(type == 4 ? packet.slice(1) : packet, type == 'b');
+      self.onmessage(type ? packet.slice(1) : packet, type == 'b');
     } else if (type == 2) {
-      write('3' + packet.slice(1));
-      self.onping();
+      write('3');
+      self._pinged();
     } else if (type == 1) {
       self.close('transport close');
     } else if (type != 6) {
@@ -936,7 +936,7 @@ function connect(target, opts, names, delay, upgrade) {
       if (buffer[0].size >= 0 && !self.transport._binary) {
         readBlob();
       } else {
-        if (doubted && doubted.push(buffer[0]) == 1) { hedge = setTimeout(doubt, delay); }
+        if (doubted && doubted.push(buffer[0]) == 1) { hedge = setTimeout(next, delay); }
         give(self.transport, buffer.shift());
       }
     }
@@ -969,17 +969,15 @@ function connect(target, opts, names, delay, upgrade) {
     };
     fresh.onopen = function () { give(fresh, '2probe'); };
     hear(fresh, function (packet) {
-      var ms = now() - fresh._began;
       if (packet != '3probe' || !move(UPGRADING)) { return fresh.onclose(); }
       old._pause(function () {
         tried = [];
         carry(fresh);
         watch(fresh);
         give(fresh, '5');
-        old._route._params.sid = undefined;  // its end is not the session's
-        silence(old);
+        desert(old);
         move(OPEN);
-        self.onworks('websocket', ms);
+        works();
         self.$emit('upgrade', fresh);
         flush();
       });
@@ -992,12 +990,18 @@ function connect(target, opts, names, delay, upgrade) {
     transport.close();
   }
 
+  /** The same, and its end is not the session's. */
+  function desert(transport) {
+    transport._route._params.sid = undefined;
+    silence(transport);
+  }
+
   function silenceAll() {
-    for (var i = 0; i < tried.length; i++) {
-      silence(tried[i]);
+    eachOf(tried, function (transport) {
+      silence(transport);
       // Those that were slower come after the one that carries, should it prove to be deaf.
-      names.push(tried[i].name);
-    }
+      names.push(transport.name);
+    });
     tried = [];
   }
 
@@ -1005,6 +1009,39 @@ function connect(target, opts, names, delay, upgrade) {
   hedge = setTimeout(next, 0);
   if (opts.timeout) { heart = setTimeout(function () { self.close('timeout'); }, opts.timeout); }
   return self;
+}
+
+// ---- memory.js
+
+/*
+ * Memory: which transport worked towards a server, so that the next visit begins with it. In localStorage, else in a cookie,
+ * else (no storage allowed, or no browser) nowhere.
+ */
+
+var DAY = 864e5;  // milliseconds
+
+/** Stores text under key if given, and returns what is stored there. */
+function stored(key, text) {
+  try {
+    if (text) { global.localStorage.setItem(key, text); }
+    return global.localStorage.getItem(key);
+  } catch (noStorage) {
+    try {
+      if (text) { doc.cookie = key + '=' + text + ';path=/;expires=' + new Date(now() + DAY).toUTCString(); }
+      return doc.cookie.split(key + '=')[1];
+    } catch (noCookie) { /* Node, or a sandboxed frame */ }
+  }
+}
+
+/** Remembers for a day what recall will say. */
+function remember(key, works) {
+  stored(key, works.concat(now() + DAY).join('/'));
+}
+
+/** [transport's name, milliseconds until it answered, until when that counts], if one is remembered. */
+function recall(key) {
+  var parts = (stored(key) || '').split('/');
+  if (parseInt(parts[2]) > now()) { return parts; }
 }
 
 // ---- manager.js
@@ -1096,7 +1133,7 @@ function Manager(url, options) {
     wake();
     busy = true;
     engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank),
-      opts.fallbackDelay || headStart(works[1] || roundTrip(target)) + attempts * 500,
+      opts.fallbackDelay || headStart(works[1] || roundTrip()) + attempts * 500,
       opts.upgrade && shy != 'websocket' && /websocket/.test(opts.transports));
 
     engine.onopen = function () {
@@ -1105,17 +1142,16 @@ function Manager(url, options) {
       self.transport = engine.transport;  // these are 0.9's
       self.sessionid = engine.id;
       self.$emit('open');
-      tell(function (socket) { socket._join(); });
       done();
     };
 
-    engine.onworks = function (name, ms) {
+    engine._works = function (name, ms) {
       attempts = 0;
       works = [name, ms];
       if (opts.remember) { remember(key, works); }
     };
 
-    engine.onping = function () { self.$emit('ping'); };
+    engine._pinged = function () { self.$emit('ping'); };
 
     engine.onmessage = function (message, isBase64) {
       try {
@@ -1123,7 +1159,7 @@ function Manager(url, options) {
       } catch (error) {
         return engine.close('parse error', error.message);
       }
-      if (message && self.nsps[message.nsp]) { self.nsps[message.nsp]._packet(message); }
+      if (message && self.nsps[message._nsp]) { self.nsps[message._nsp]._packet(message); }
     };
 
     engine.onclose = function (reason, error) {
@@ -1141,12 +1177,15 @@ function Manager(url, options) {
       // After sleep, or when the way was gone for a while, each client is late by itself.
       again(reason == 'ping timeout');
     };
+
+    // Said at once, for a transport may begin with it.
+    tell(function (socket) { socket._join(); });
     return self;
   };
 
   /** Sorts the names of the transports: the one that worked to the front, the shy one to the back. (Engines sort so few stably.) */
   function byRank(a, b) {
-    function rank(name) { return name == shy ? 1 : name == works[0] ? -1 : 0; }
+    function rank(name) { return 2 * (name == shy) - (name == works[0]); }
     return rank(a) - rank(b);
   }
 
@@ -1241,21 +1280,6 @@ function Manager(url, options) {
   if (opts.autoConnect) { self.open(); }
 }
 
-// ---- backoff.js
-
-/*
- * Back-off: how long to wait before the next attempt to reconnect. Pure: the caller gives the random number.
- */
-
-/**
- * Milliseconds before attempt number `attempt` (0 is the first), by the options of Manager: reconnectionDelay * 2^attempt, at most
- * reconnectionDelayMax, less a random share of up to randomizationFactor (0..1), so that the clients of a restarted server do not
- * all come back in the same moment. `random` is in [0, 1).
- */
-function backoff(attempt, opts, random) {
-  return Math.min(opts.reconnectionDelayMax, opts.reconnectionDelay * Math.pow(2, attempt)) * (1 - opts.randomizationFactor * random);
-}
-
 // ---- socket.js
 
 /*
@@ -1292,14 +1316,16 @@ function Socket(manager, nsp, opts) {
   }
 
   function send(messages) {
-    for (var i = 0; i < messages.length; i++) { manager.engine.send(messages[i]); }
+    eachOf(messages, manager.engine.send);
   }
 
   self.open = self.connect = function () {
+    var engine = manager.engine;
     if (!self.active) {
       self.active = true;
       manager.open();
-      if (manager.connected) { self._join(); }
+      // A new connection has asked all sockets already.
+      if (engine === manager.engine) { self._join(); }
     }
     return self;
   };
@@ -1390,7 +1416,7 @@ function Socket(manager, nsp, opts) {
   };
 
   self._packet = function (packet) {
-    var type = packet.type, data = packet.data, id = packet.id, error;
+    var type = packet._type, data = packet._data, id = packet._id, error;
 
     /** Answers the server's event, once. */
     function answer() {
@@ -1426,15 +1452,15 @@ function Socket(manager, nsp, opts) {
   }
 
   function joined(data) {
-    var missed = incoming, waiting = outgoing, i;
+    var missed = incoming, waiting = outgoing;
     self.id = data.sid;
     self.recovered = !!data.pid && pid === data.pid;
     pid = data.pid;
     incoming = [];
     outgoing = [];
     connected(true);
-    for (i = 0; i < missed.length; i++) { event(missed[i]); }
-    for (i = 0; i < waiting.length; i++) { send(waiting[i]); }
+    eachOf(missed, event);
+    eachOf(waiting, send);
     self.$emit('connect');
   }
 
@@ -1503,10 +1529,10 @@ function parseTarget(url, opts) {
   };
 }
 
-/** Milliseconds that the same server took to answer the request for the page, where the browser tells; a guess elsewhere. */
-function roundTrip(target) {
-  var timing = (global.performance || 0).timing;
-  return !target._cross && timing && timing.responseStart - timing.requestStart || 50;
+/** Milliseconds that the page's server took to be reached and to answer, where the browser tells; a guess elsewhere. */
+function roundTrip() {
+  var timing = (global.performance || 0).timing || 0;
+  return timing.responseStart - timing.connectStart || 70;
 }
 
 /**

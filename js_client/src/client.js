@@ -24,10 +24,10 @@ function parseTarget(url, opts) {
   };
 }
 
-/** Milliseconds that the same server took to answer the request for the page, where the browser tells; a guess elsewhere. */
-function roundTrip(target) {
-  var timing = (global.performance || 0).timing;
-  return !target._cross && timing && timing.responseStart - timing.requestStart || 50;
+/** Milliseconds that the page's server took to be reached and to answer, where the browser tells; a guess elsewhere. */
+function roundTrip() {
+  var timing = (global.performance || 0).timing || 0;
+  return timing.responseStart - timing.connectStart || 70;
 }
 
 /**

@@ -6,11 +6,11 @@
 var SEPARATOR = '\x1e',
   CONNECT = 0, DISCONNECT = 1, EVENT = 2, ACK = 3,
   // Names that only the library itself may give to an event (socket.io-parser 4.2, RESERVED_EVENTS).
-  RESERVED = /^(?:connect(?:_error)?|disconnect(?:ing)?|(?:new|remove)Listener)$/;
+  RESERVED = /^(connect(_error)?|disconnect(ing)?|(new|remove)Listener)$/;
 
 /** ArrayBuffer, typed array, DataView, Blob or File; Node's Buffer is a Uint8Array. */
 function isBinary(value) {
-  return /(?:Buffer|\wArray|DataView|Blob|File)\]$/.test({}.toString.call(value));
+  return /(Buffer|\wArray|DataView|Blob|File)\]$/.test({}.toString.call(value));
 }
 
 /** 'b' + base64 of an ArrayBuffer or a view of one: binary on a carrier of text (engine.io-protocol, "HTTP long-polling"). */
@@ -21,10 +21,9 @@ function binaryToText(value) {
   return 'b' + global.btoa(text);
 }
 
-/** The ArrayBuffer in 'b' + base64; where there is none (Internet Explorer 9 and older), a String object of the base64. */
+/** The ArrayBuffer in base64; where there is none (Internet Explorer 9 and older), a String object of the base64. */
 function textToBinary(text) {
   var raw, bytes, i;
-  text = text.slice(1);
   if (!global.Uint8Array) { return Object(text); }
   raw = global.atob(text);
   bytes = new global.Uint8Array(raw.length);
@@ -65,7 +64,7 @@ function invalid() {
   return new Error('invalid packet');
 }
 
-/** Reads one text message; throws an Error if it is not a packet. `id` is NaN if there is none. `_need` is the number of attachments that follow. */
+/** Reads one text message; throws an Error if it is not a packet. `_id` is NaN if there is none. `_need` is the number of attachments that follow. */
 function decodePacket(message) {
   // Internet Explorer 6-8 give '' for a group that took no part, others undefined.
   var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d+)?([\s\S]*)/.exec(message) || [],
@@ -74,10 +73,10 @@ function decodePacket(message) {
     data = text ? json.parse(text) : undefined;
   // CONNECT carries an object or nothing, EVENT an array that begins with a name, ACK an array, CONNECT_ERROR an object (or the
   // bare text of older servers).
-  if (!/^(?:0(?:\{|$)|1$|2\[["\-\d]|3\[|4[{"])/.test(type + (text || '')) || type == EVENT && RESERVED.test(data[0])) {
+  if (!/^(0(\{|$)|1$|2\[["\-\d]|3\[|4[{"])/.test(type + (text || '')) || type == EVENT && RESERVED.test(data[0])) {
     throw invalid();
   }
-  return { type: +type, nsp: match[4] || '/', id: parseInt(match[5]), data: data, _need: match[3] || 0 };
+  return { _type: +type, _nsp: match[4] || '/', _id: parseInt(match[5]), _data: data, _need: match[3] || 0 };
 }
 
 /** Returns a function that takes messages in order and returns a packet as soon as one is whole; it throws on any other. */
@@ -94,7 +93,7 @@ function packetReader() {
     }
     waiting = attachments.length < packet._need && packet;
     if (waiting) { return; }
-    packet.data = restore(packet.data, attachments);
+    packet._data = restore(packet._data, attachments);
     return packet;
   };
 }

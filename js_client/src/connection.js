@@ -12,19 +12,20 @@
 var OPENING = 0, OPEN = 1, UPGRADING = 2, CLOSED = 3,
   // state -> the states that may follow. What is not in here does not happen, so late callbacks need no flags of their own.
   // In UPGRADING the old transport is being emptied and nothing is written.
-  MOVES = [/[13]/, /[23]/, /[13]/, /^$/],
+  MOVES = ['13', '23', '13', ''],
   // Milliseconds beyond the server's own patience, for what is already here.
   LATE = 1000;
 
-/** From a transport's round trip, how long to wait for it before another one is tried beside it; both in milliseconds. */
+/** From how long a transport takes, as far as is known, how long to wait for it before another one is tried beside it; both in milliseconds. */
 function headStart(ms) {
-  return Math.max(100, Math.min(2 * ms, 2000));
+  // Old engines need 45 for a POST alone.
+  return Math.max(75, Math.min(1.5 * ms, 2000));
 }
 
 /**
  * target: where to, see parseTarget. opts: those of Manager. names: the transports, in the order in which to try them.
  * delay: the head start of the first, in milliseconds. upgrade: whether the session may move to a WebSocket.
- * The owner sets onopen(), onworks(transport's name, ms) when it is proven, onmessage(data, whether that is 'b' + base64), onping(), onclose(reason, error).
+ * The owner sets onopen(), _works(transport's name, ms) when it is proven, onmessage(data, whether that is base64), _pinged(), onclose(reason, error).
  * Event: upgrade(transport).
  */
 function connect(target, opts, names, delay, upgrade) {
@@ -34,14 +35,13 @@ function connect(target, opts, names, delay, upgrade) {
     tried = [],    // transports that may still bring the handshake
     errors = [],   // the others, each 'name: why it failed'
     server,        // its handshake
-    hedge, heart, reading, mayUpgrade,
+    hedge, heart, reading,
     late,          // the one that carries, if it should have been proven by now
-    spare,         // lets another carry, which has brought its handshake meanwhile
-   
+
     self = emitter({
       /** Sends a message: a string, an ArrayBuffer, a typed array or a Blob. */
       send: function (message) {
-        write(typeof message == 'string' ? '4' + message : message);
+        write(message.charAt ? '4' + message : message);
       },
 
       /** Whether a message given now would go out now. */
@@ -65,12 +65,10 @@ function connect(target, opts, names, delay, upgrade) {
 
   /** Enters a state if the table allows it from the present one; says whether it did. */
   function move(next) {
-    var may = MOVES[state].test(next);
-    if (may) { state = next; }
-    return may;
+    return MOVES[state].match(next) && (state = next);
   }
 
-  /** direction: '<' in, '>' out (data is a packet), '=' a transport starts or carries, '!' it ends. */
+  /** direction: '<' in, '>' out (data is a packet), '=' a transport (or its route) starts or carries, '!' it ends. */
   function trace(transport, direction, data) {
     if (opts.debug) { guarded(opts.debug, opts, [direction, transport.name, data]); }
   }
@@ -78,9 +76,11 @@ function connect(target, opts, names, delay, upgrade) {
   /** What a transport may know: where to go, and as which session: a new one, as long as it is not sure that the present one has a way. */
   function newRoute(name) {
     return {
+      name: name,
       _opts: opts,
       _cross: target._cross,
-      _params: { EIO: 4, transport: name, sid: doubted ? undefined : self.id },
+      _params: { EIO: 4, aw: 1, transport: name, sid: doubted ? undefined : self.id },
+      _first: doubted && doubted.concat(buffer),
 
       /** The URL of the next request; `t` keeps caches out. */
       _url: function () {
@@ -95,17 +95,17 @@ function connect(target, opts, names, delay, upgrade) {
 
   /** A transport of that name on its way to the server, or nothing if it cannot work here. */
   function start(name) {
-    var route = newRoute(name), transport = { name: name };
-    trace(transport, '=', route._url());
+    var route = newRoute(name);
+    trace(route, '=', route._url());
     try {
       return extend(TRANSPORTS[name](route), { name: name, _route: route, _began: now() });
     } catch (error) {
       // There is none, or it may not, e.g. ws: from an https: page.
-      note(transport, 'impossible, ' + error.message);
+      note(route, 'impossible, ' + error.message);
     }
   }
 
-  /** A transport is of no use, or no more. */
+  /** A transport (or a route) is of no use, or no more. */
   function note(transport, why) {
     trace(transport, '!', why);
     errors.push(transport.name + ': ' + why);
@@ -125,11 +125,11 @@ function connect(target, opts, names, delay, upgrade) {
 
   /** Tries the next transport, beside those that are still being tried. */
   function next() {
-    var transport, take = spare;
+    var transport;
     clearTimeout(hedge);
     late = self.transport;
-    spare = 0;
-    if (take) { return take(); }
+    // Nothing came back yet. A CONNECT to a namespace that nobody has is refused at once, however long the page's own takes.
+    if (late) { give(late, '40/!,'); }
     while (!transport && names.length) { transport = start(names.shift()); }
     if (transport) {
       tried.push(transport);
@@ -160,7 +160,7 @@ function connect(target, opts, names, delay, upgrade) {
       if (doubted) {
         fail(transport, why);
       } else {
-        self.close(event.code ? 'transport close' : 'transport error', why);
+        self.close('transport ' + (event.code ? 'close' : 'error'), why);
       }
     };
   }
@@ -176,29 +176,30 @@ function connect(target, opts, names, delay, upgrade) {
   }
 
   function opened(transport, handshake) {
-    var overtaken = self.transport;
-    // The others go on until this one is proven; one may carry only if it is not in time.
-    if (overtaken && !late) {
-      spare = function () { opened(transport, handshake); };
-      return;
-    }
+    var overtaken = self.transport, taken = transport._route._taken;
     tried = without(tried, transport);
-    late = spare = 0;
+    // Another may carry only if it is proven already, or this one is not in time; until then it waits for its turn.
+    if (overtaken && !late && !taken) {
+      names.unshift(transport.name);
+      return silence(transport);
+    }
+    if (late) { note(late, 'no answer'); }
+    late = 0;
     server = handshake;
     self.id = server.sid;
-    mayUpgrade = upgrade && transport._pause && /websocket/.test(server.upgrades);
-    buffer = doubted.concat(buffer);
+    buffer = doubted.concat(buffer).slice(taken ? taken.length : 0);
     doubted = [];
     delay = headStart(now() - transport._began);
     carry(transport);
-    if (overtaken) {
-      note(overtaken, 'no answer');
-      overtaken._route._params.sid = undefined;  // a goodbye would wait for what is not answered
-      silence(overtaken);
-    }
+    // A goodbye would wait for what is not answered.
+    if (overtaken) { desert(overtaken); }
     clearTimeout(hedge);
     alive();
     if (move(OPEN)) { self.onopen(); }
+    if (taken) {
+      trace(transport, '>', taken.join());
+      prove();
+    }
     flush();
   }
 
@@ -212,20 +213,18 @@ function connect(target, opts, names, delay, upgrade) {
     trace(transport, '=', 'carries');
   }
 
-  /** Nothing came back yet. A CONNECT to a namespace that nobody has is refused at once, however long the page's own takes. */
-  function doubt() {
-    give(self.transport, '40/!,');
-    hedge = setTimeout(next, delay);
-  }
-
   /** The server has answered: the transport works both ways. */
   function prove() {
     if (!doubted) { return; }
     doubted = null;
     clearTimeout(hedge);
     silenceAll();
-    self.onworks(self.transport.name, now() - self.transport._began);
-    if (mayUpgrade && !/websocket/.test(errors)) { probe(); }
+    works();
+    if (upgrade && self.transport._pause && /websocket/.test(server.upgrades) && !/websocket/.test(errors)) { probe(); }
+  }
+
+  function works() {
+    self._works(self.transport.name, now() - self.transport._began);
   }
 
   function receive(packet) {
@@ -233,10 +232,10 @@ function connect(target, opts, names, delay, upgrade) {
     alive();
     prove();
     if (!type || /[4b]/.test(type)) {
-      self.onmessage(type == 4 ? packet.slice(1) : packet, type == 'b');
+      self.onmessage(type ? packet.slice(1) : packet, type == 'b');
     } else if (type == 2) {
-      write('3' + packet.slice(1));
-      self.onping();
+      write('3');
+      self._pinged();
     } else if (type == 1) {
       self.close('transport close');
     } else if (type != 6) {
@@ -263,7 +262,7 @@ function connect(target, opts, names, delay, upgrade) {
       if (buffer[0].size >= 0 && !self.transport._binary) {
         readBlob();
       } else {
-        if (doubted && doubted.push(buffer[0]) == 1) { hedge = setTimeout(doubt, delay); }
+        if (doubted && doubted.push(buffer[0]) == 1) { hedge = setTimeout(next, delay); }
         give(self.transport, buffer.shift());
       }
     }
@@ -296,17 +295,15 @@ function connect(target, opts, names, delay, upgrade) {
     };
     fresh.onopen = function () { give(fresh, '2probe'); };
     hear(fresh, function (packet) {
-      var ms = now() - fresh._began;
       if (packet != '3probe' || !move(UPGRADING)) { return fresh.onclose(); }
       old._pause(function () {
         tried = [];
         carry(fresh);
         watch(fresh);
         give(fresh, '5');
-        old._route._params.sid = undefined;  // its end is not the session's
-        silence(old);
+        desert(old);
         move(OPEN);
-        self.onworks('websocket', ms);
+        works();
         self.$emit('upgrade', fresh);
         flush();
       });
@@ -319,12 +316,18 @@ function connect(target, opts, names, delay, upgrade) {
     transport.close();
   }
 
+  /** The same, and its end is not the session's. */
+  function desert(transport) {
+    transport._route._params.sid = undefined;
+    silence(transport);
+  }
+
   function silenceAll() {
-    for (var i = 0; i < tried.length; i++) {
-      silence(tried[i]);
+    eachOf(tried, function (transport) {
+      silence(transport);
       // Those that were slower come after the one that carries, should it prove to be deaf.
-      names.push(tried[i].name);
-    }
+      names.push(transport.name);
+    });
     tried = [];
   }
 

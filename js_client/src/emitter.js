@@ -17,6 +17,11 @@ function each(object, fn) {
   }
 }
 
+/** Calls fn(item) for each item of an array. */
+function eachOf(list, fn) {
+  for (var i = 0; i < list.length; i++) { fn(list[i]); }
+}
+
 /** Copies own enumerable properties of source onto target. */
 function extend(target, source) {
   each(source, function (key, value) { target[key] = value; });
@@ -30,10 +35,10 @@ function slice(list, from) {
 
 /** The list without item, or without what `once` made of item; empty if there is no item. */
 function without(list, item) {
-  var kept = [], i;
-  for (i = 0; item && i < list.length; i++) {
-    if (list[i] !== item && list[i]._of !== item) { kept.push(list[i]); }
-  }
+  var kept = [];
+  eachOf(list, function (other) {
+    if (item && other !== item && other._of !== item) { kept.push(other); }
+  });
   return kept;
 }
 
@@ -81,8 +86,8 @@ function emitter(self) {
 
   /** Calls the listeners that are there now, in order. 0.9's name; `emit` of a Socket sends to the server. */
   self.$emit = function (name) {
-    var list = self.listeners(name), i;
-    for (i = 0; i < list.length; i++) { guarded(list[i], self, slice(arguments, 1)); }
+    var args = slice(arguments, 1);
+    eachOf(self.listeners(name), function (listener) { guarded(listener, self, args); });
   };
   return self;
 }

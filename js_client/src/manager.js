@@ -85,7 +85,7 @@ function Manager(url, options) {
     wake();
     busy = true;
     engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank),
-      opts.fallbackDelay || headStart(works[1] || roundTrip(target)) + attempts * 500,
+      opts.fallbackDelay || headStart(works[1] || roundTrip()) + attempts * 500,
       opts.upgrade && shy != 'websocket' && /websocket/.test(opts.transports));
 
     engine.onopen = function () {
@@ -94,17 +94,16 @@ function Manager(url, options) {
       self.transport = engine.transport;  // these are 0.9's
       self.sessionid = engine.id;
       self.$emit('open');
-      tell(function (socket) { socket._join(); });
       done();
     };
 
-    engine.onworks = function (name, ms) {
+    engine._works = function (name, ms) {
       attempts = 0;
       works = [name, ms];
       if (opts.remember) { remember(key, works); }
     };
 
-    engine.onping = function () { self.$emit('ping'); };
+    engine._pinged = function () { self.$emit('ping'); };
 
     engine.onmessage = function (message, isBase64) {
       try {
@@ -112,7 +111,7 @@ function Manager(url, options) {
       } catch (error) {
         return engine.close('parse error', error.message);
       }
-      if (message && self.nsps[message.nsp]) { self.nsps[message.nsp]._packet(message); }
+      if (message && self.nsps[message._nsp]) { self.nsps[message._nsp]._packet(message); }
     };
 
     engine.onclose = function (reason, error) {
@@ -130,12 +129,15 @@ function Manager(url, options) {
       // After sleep, or when the way was gone for a while, each client is late by itself.
       again(reason == 'ping timeout');
     };
+
+    // Said at once, for a transport may begin with it.
+    tell(function (socket) { socket._join(); });
     return self;
   };
 
   /** Sorts the names of the transports: the one that worked to the front, the shy one to the back. (Engines sort so few stably.) */
   function byRank(a, b) {
-    function rank(name) { return name == shy ? 1 : name == works[0] ? -1 : 0; }
+    function rank(name) { return 2 * (name == shy) - (name == works[0]); }
     return rank(a) - rank(b);
   }
 

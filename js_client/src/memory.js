@@ -23,8 +23,8 @@ function remember(key, works) {
   stored(key, works.concat(now() + DAY).join('/'));
 }
 
-/** [transport's name, milliseconds until it answered], if one is remembered. */
+/** [transport's name, milliseconds until it answered, until when that counts], if one is remembered. */
 function recall(key) {
   var parts = (stored(key) || '').split('/');
-  if (parseInt(parts[2]) > now()) { return [parts[0], +parts[1]]; }
+  if (parseInt(parts[2]) > now()) { return parts; }
 }

@@ -32,14 +32,16 @@ function Socket(manager, nsp, opts) {
   }
 
   function send(messages) {
-    for (var i = 0; i < messages.length; i++) { manager.engine.send(messages[i]); }
+    eachOf(messages, manager.engine.send);
   }
 
   self.open = self.connect = function () {
+    var engine = manager.engine;
     if (!self.active) {
       self.active = true;
       manager.open();
-      if (manager.connected) { self._join(); }
+      // A new connection has asked all sockets already.
+      if (engine === manager.engine) { self._join(); }
     }
     return self;
   };
@@ -130,7 +132,7 @@ function Socket(manager, nsp, opts) {
   };
 
   self._packet = function (packet) {
-    var type = packet.type, data = packet.data, id = packet.id, error;
+    var type = packet._type, data = packet._data, id = packet._id, error;
 
     /** Answers the server's event, once. */
     function answer() {
@@ -166,15 +168,15 @@ function Socket(manager, nsp, opts) {
   }
 
   function joined(data) {
-    var missed = incoming, waiting = outgoing, i;
+    var missed = incoming, waiting = outgoing;
     self.id = data.sid;
     self.recovered = !!data.pid && pid === data.pid;
     pid = data.pid;
     incoming = [];
     outgoing = [];
     connected(true);
-    for (i = 0; i < missed.length; i++) { event(missed[i]); }
-    for (i = 0; i < waiting.length; i++) { send(waiting[i]); }
+    eachOf(missed, event);
+    eachOf(waiting, send);
     self.$emit('connect');
   }
 

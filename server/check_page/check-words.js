@@ -73,8 +73,8 @@ var anywireCheck = {};
     if (status && /^50[234]$/.test(status[1])) { return ['way', 'a proxy answers that it cannot reach the server (HTTP ' + status[1] + ')']; }
     if (status && status[1] != '0') { return ['way', 'its requests are answered with an error (HTTP ' + status[1] + ')']; }
     if (status) { return ['way', 'its requests are cut off']; }
-    if (/empty answer/.test(why)) { return ['way', 'it ends before it has begun, or something else answers in its place']; }
-    if (/script did not call/.test(why)) { return ['way', 'its scripts do not arrive, or something else answers in their place']; }
+    if (/no text/.test(why)) { return ['way', 'it ends before it has begun, or something else answers in its place']; }
+    if (/no script/.test(why)) { return ['way', 'its scripts do not arrive, or something else answers in their place']; }
     if (way.broke) { return ['way', 'it breaks off after ' + words.span(way.broke)]; }
     if (way.opened) { return ['way', 'what the server says arrives, what the browser sends does not']; }
     if (name == 'htmlfile' && run.stream == 'held') { return ['way', 'what the server sends piece by piece is held back on the way']; }

@@ -45,7 +45,7 @@ for (const vector of VECTORS) {
     const read = packetReader(), heard = [];
     for (const message of vector.messages) {
       const part = fromJson(message), packet = read(typeof part === 'string' ? part.slice(1) : part);
-      if (packet) heard.push([packet.type, packet.nsp, packet.id, toJson(packet.data)]);
+      if (packet) heard.push([packet._type, packet._nsp, packet._id, toJson(packet._data)]);
     }
     assert.deepEqual(heard, [[type, nsp, id ?? NaN, data]]);
   });
@@ -73,13 +73,13 @@ test('half a character is escaped also where JSON.stringify of the time leaves i
 
 test('all bytes there are survive base64 both ways', inside, () => {
   const all = Uint8Array.from({ length: 256 }, (_, i) => i);
-  assert.deepEqual([...new Uint8Array(textToBinary(binaryToText(all)))], [...all]);
-  assert.equal(textToBinary('b').byteLength, 0);
+  assert.deepEqual([...new Uint8Array(textToBinary(binaryToText(all).slice(1)))], [...all]);
+  assert.equal(textToBinary('').byteLength, 0);
 });
 
 test('a browser without typed arrays is given the base64 as it came', inside, () => {
   const old = load({}, ['Uint8Array', 'ArrayBuffer']);
-  const value = old.textToBinary('bAQI=');
+  const value = old.textToBinary('AQI=');
   assert.deepEqual([typeof value, `${value}`], ['object', 'AQI=']);
 });
 

@@ -25,8 +25,8 @@ for (const transport of ALL) {
     world.io('http://host/', { transports: [transport], reconnection: false });
     world.run(1000);
     assert.equal(world.events[0][0], 'connect_error');
-    assert.match(world.events[0][1], { websocket: /^websocket: closed 1006$/, polling: /^polling: HTTP 502$/, htmlfile: /^htmlfile: empty answer$/,
-      jsonp: /^jsonp: script did not call$/ }[transport]);
+    assert.match(world.events[0][1], { websocket: /^websocket: closed 1006$/, polling: /^polling: HTTP 502$/, htmlfile: /^htmlfile: no text$/,
+      jsonp: /^jsonp: no script$/ }[transport]);
   });
 }
 
@@ -67,17 +67,16 @@ test('the head start is fitted to how long it took the last time', () => {
   const again = new World({ globals: { localStorage: world.browser.globals.localStorage }, modes: { websocket: 'silent' } });
   again.clock.now = world.clock.now;
   again.io('http://host/', { upgrade: false });
-  again.run(900);
+  again.run(740);
   assert.deepEqual(again.started, ['websocket']);
-  again.run(1000);
+  again.run(20);
   assert.deepEqual(again.started, ['websocket', 'polling']);
 });
 
 test('the head start of a first visit is fitted to how long the page itself took, and a guess where nobody tells', () => {
-  for (const [href, timing, ms] of [['http://host/', { requestStart: 1000, responseStart: 1130 }, 260], ['http://host/', { requestStart: 1000, responseStart: 1001 }, 100],
-    ['http://other/', { requestStart: 1000, responseStart: 1001 }, 100], ['http://host/', { requestStart: 0, responseStart: 0 }, 100],
-    ['http://host/', { requestStart: 0, responseStart: 9000 }, 2000]]) {
-    const world = new World({ href, modes: { websocket: 'silent' }, globals: { performance: { timing } } });
+  for (const [timing, ms] of [[{ connectStart: 1000, responseStart: 1130 }, 195], [{ connectStart: 1000, responseStart: 1001 }, 75],
+    [{ connectStart: 0, responseStart: 0 }, 105], [undefined, 105], [{ connectStart: 0, responseStart: 9000 }, 2000]]) {
+    const world = new World({ modes: { websocket: 'silent' }, globals: { performance: { timing } } });
     world.io('http://host/', { transports: ['websocket', 'polling'] });
     world.run(ms - 1);
     assert.deepEqual(world.started, ['websocket']);
@@ -97,13 +96,85 @@ test('where nothing answers, the third and fourth come slowly: a busy server is 
   assert.deepEqual(when, [0, 0, 910, 2720]);
 });
 
-test('a slow WebSocket that answers after polling was started, but before it, wins', () => {
+test('a WebSocket that is proven after polling was started, but before it has answered, wins', () => {
   const world = new World({ rtt: 90 });
+  const serve = world.serve;
+  world.serve = function (...request) { this.later(() => serve.apply(this, request), 60); };
   const socket = world.io();
   world.run(2000);
   assert.deepEqual(world.started, ['websocket', 'polling']);
   assert.equal(socket.io.engine.transport.name, 'websocket');
+  assert.equal(world.sockets.length, 1);
   assert.ok(world.requests[0].aborted);
+});
+
+test('polling that answers before a WebSocket is proven carries, and moves to one', () => {
+  const world = new World({ rtt: 90 });
+  const socket = world.io();
+  world.run(220);
+  assert.deepEqual(world.events, [['connect']]);
+  assert.equal(socket.io.engine.transport.name, 'polling');
+  world.run(1000);
+  assert.deepEqual(world.started, ['websocket', 'polling', 'websocket']);
+  assert.equal(socket.io.engine.transport.name, 'websocket');
+  assert.equal(world.sockets[0].readyState, 3);
+  assert.deepEqual(world.events, [['connect']]);
+});
+
+test('polling begins with a POST of what waits: one round trip, then the page goes on', () => {
+  const world = new World({ rtt: 20 });
+  const chat = world.page.io('http://host/chat', { transports: ['polling'], upgrade: false });
+  const socket = world.page.io('http://host/', { auth: { token: 'x' } });
+  world.run(21);
+  assert.deepEqual([chat.connected, socket.connected], [true, true]);
+  assert.deepEqual(world.requests.map(({ method, body }) => [method, body]), [['POST', '40/chat,\x1e40{"token":"x"}'], ['GET', null]]);
+  socket.emit('hello');
+  world.run(60);
+  assert.deepEqual(world.session.heard, ['40/chat,', '40{"token":"x"}', '42["hello"]']);
+});
+
+test('polling begins with a noop while `auth` is still asked for, and asks for it once', () => {
+  const world = new World({ rtt: 20 });
+  let asked = 0;
+  const socket = world.io('http://host/', { transports: ['polling'], upgrade: false, auth: (done) => { asked++; world.later(() => done({ token: 'x' }), 50); } });
+  world.run(49);
+  assert.deepEqual(world.session.heard, ['6']);
+  world.run(100);
+  assert.deepEqual(world.session.heard, ['6', '40{"token":"x"}']);
+  assert.deepEqual([socket.connected, asked], [true, 1]);
+});
+
+test('another server, which begins no session by a POST, is asked by a GET; the next time at once', () => {
+  const world = new World({ rtt: 20, plain: true });
+  const socket = world.io('http://host/', { transports: ['polling'], upgrade: false });
+  world.run(100);
+  assert.deepEqual(world.events, [['connect']]);
+  assert.deepEqual(world.session.heard, ['40']);
+  assert.deepEqual(world.requests.slice(0, 3).map(({ method }) => method), ['POST', 'GET', 'POST']);
+  const before = world.requests.length;
+  socket.disconnect();
+  world.run(100);
+  socket.connect();
+  world.run(70);
+  assert.equal(socket.connected, true);
+  assert.equal(world.requests.slice(before).find(({ query }) => !query.has('sid')).method, 'GET');
+});
+
+test('a polling transport that is given up while it asks again leaves no request', () => {
+  const world = new World({ plain: true, modes: { websocket: 'silent' } });
+  const socket = world.io('http://host/', { fallbackDelay: 10 });
+  world.run(31);
+  socket.disconnect();
+  assert.deepEqual(world.requests.map(({ method, over }) => [method, over]), [['POST', true], ['GET', true]]);
+});
+
+test('what is asked for while the first POST is under way goes out after it, in order and once', () => {
+  const world = new World({ rtt: 40 });
+  world.page.io('http://host/', { transports: ['polling'], upgrade: false });
+  world.run(20);
+  world.page.io('http://host/late');
+  world.run(200);
+  assert.deepEqual(world.session.heard, ['40', '40/late,']);
 });
 
 for (const [mode, what] of [['mute', 'opens and then carries nothing'], ['deaf', 'brings the handshake and swallows what is sent']]) {
@@ -160,12 +231,18 @@ test('who is slower by a little does not take the session over', () => {
   assert.deepEqual(world.events, [['connect']]);
   assert.equal(socket.io.engine.transport.name, 'polling');
   assert.equal(world.sockets[0].readyState, 3);
-  assert.deepEqual(world.session.heard, []);
-  assert.deepEqual([...world.sessions.values()][0].heard, ['40']);
+  assert.deepEqual([...world.sessions.values()].map(({ heard }) => heard), [[], ['40']]);
 });
 
-test('a server whose admission takes long is asked for something else meanwhile, and nobody is given up', () => {
+test('a server of ours whose admission takes long says so, and is asked nothing', () => {
   const world = new World({ joins: false });
+  world.io();
+  world.run(3000);
+  assert.deepEqual([world.started, world.session.heard], [['websocket'], ['40']]);
+});
+
+test('another server whose admission takes long is asked for something else meanwhile, and nobody is given up', () => {
+  const world = new World({ joins: false, plain: true });
   const socket = world.io();
   world.run(1000);
   assert.ok(world.session.heard.includes('40/!,'));
@@ -174,14 +251,15 @@ test('a server whose admission takes long is asked for something else meanwhile,
   world.run(100);
   assert.deepEqual(world.events, [['connect']]);
   assert.equal(socket.id, 'late');
-  assert.deepEqual(world.started, ['websocket']);
+  assert.equal(socket.io.engine.transport.name, 'websocket');
+  assert.equal([...world.sessions.values()].filter(({ heard }) => heard.includes('40')).length, 1);
 });
 
 test('nobody there: the reasons of all transports are told, after the connect timeout at the latest', () => {
   const world = new World({ modes: { websocket: 'refuse', polling: 'refuse', htmlfile: 'refuse', jsonp: 'refuse' } });
   world.io('http://host/', { reconnection: false });
   world.run(1000);
-  assert.deepEqual(world.events, [['connect_error', 'websocket: closed 1006; polling: HTTP 502; htmlfile: empty answer; jsonp: script did not call']]);
+  assert.deepEqual(world.events, [['connect_error', 'websocket: closed 1006; polling: HTTP 502; htmlfile: no text; jsonp: no script']]);
   const silent = new World({ modes: { websocket: 'silent', polling: 'silent', htmlfile: 'silent', jsonp: 'silent' } });
   silent.io('http://host/', { reconnection: false, timeout: 5000 });
   silent.run(5001);

@@ -26,6 +26,8 @@ class Session {
     if (packet === '40/!,') return this.say('44/!,{"message":"Invalid namespace"}');
     const join = /^40(\/[^,]+,)?/.exec(packet);
     if (join && this.world.joins) this.say(`40${join[1] ?? ''}{"sid":"${this.id}${join[1] ?? ''}"}`);
+    // Our server tells our client that what takes its time has arrived.
+    else if (join && !this.world.plain) this.say('6');
   }
 }
 
@@ -47,10 +49,11 @@ export class World {
   /**
    * options: of Browser; `modes`: by transport, how the way there is: up (default), refuse (502), html (somebody else's page),
    * silent (no answer at all), deaf (answers come, what the client sends is eaten); `rtt` in milliseconds, `joins`: whether the server
-   * lets clients into namespaces by itself; `globals` and `without`: of load().
+   * lets clients into namespaces by itself; `plain`: whether it is another server than ours, which begins no session by a POST;
+   * `globals` and `without`: of load().
    */
-  constructor({ modes = {}, rtt = 20, joins = true, globals = {}, without = [], ...options } = {}) {
-    Object.assign(this, { modes, rtt, joins, requests: [], sockets: [], sessions: new Map(), trace: [], beacons: [] });
+  constructor({ modes = {}, rtt = 20, joins = true, plain = false, globals = {}, without = [], ...options } = {}) {
+    Object.assign(this, { modes, rtt, joins, plain, requests: [], sockets: [], sessions: new Map(), trace: [], beacons: [] });
     this.clock = new Clock();
     const navigator = { onLine: true, sendBeacon: (url, body) => { this.beacons.push([url, body]); return true; }, ...options.navigator };
     this.browser = new Browser((...request) => this.request(...request), { ...options, navigator });
@@ -127,7 +130,11 @@ export class World {
     if (mode === 'html') return request.answer('<html>Please log in</html>');
     const sid = request.query.get('sid'), session = sid ? this.sessions.get(sid) : new Session(this);
     if (!session) return request.answer('{"code":1,"message":"Session ID unknown"}', 400);
-    if (request.method === 'POST') {
+    const begins = request.method === 'POST' && !sid;
+    if (begins && (this.plain || request.query.get('aw') !== '1' || request.transport !== 'polling')) {
+      return request.answer('{"code":2,"message":"Bad handshake method"}', 400);
+    }
+    if (request.method === 'POST' && !begins) {
       let text = request.body;
       if (request.transport === 'jsonp') text = new URLSearchParams(text).get('d').replace(/(^|[^\\])\\n/g, '$1\n').replace(/\\\\n/g, '\\n');
       request.answer('ok');
@@ -139,6 +146,7 @@ export class World {
       request.chunk(`<script>var _ = function (m) { parent.anywire_htmlfile[${request.query.get('i')}](m); };</script>`);
     }
     if (!sid) session.queue.unshift(this.open(session));
+    if (begins) request.body.split('\x1e').forEach((packet) => session.hear(packet));
     session.carrier = new Poll(request);
     session.flush();
   }
@@ -203,6 +211,8 @@ export class World {
     if (packet === '2probe') {
       socket.say('3probe');
       socket.session.say('6');
+      // Another poll may have begun before the answer to the probe was there.
+      this.later(() => socket.session.say('6'), 100);
     } else if (packet === '5') {
       this.carry(socket);
       socket.session.flush();

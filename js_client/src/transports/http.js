@@ -13,7 +13,7 @@ function httpTransport(route, get, post) {
     onopen: noop,
 
     send: function (packet) {
-      queue.push(typeof packet == 'string' ? packet : binaryToText(packet));
+      queue.push(packet.charAt ? packet : binaryToText(packet));
       write();
     },
 
@@ -24,18 +24,16 @@ function httpTransport(route, get, post) {
     close: function () {
       if (over) { return; }
       over = true;
-      if (route._params.sid) {
-        if (leaving && nav.sendBeacon) {
-          // The page is going: nothing else is sure to be sent.
-          nav.sendBeacon(route._url(), queue.concat('1').join(SEPARATOR));
-          queue = [];
-          posting = 0;
-        } else {
-          self.send('1');
-        }
-        settle();
-      } else {
+      if (!route._params.sid) {
         stop();
+      } else if (leaving && nav.sendBeacon) {
+        // The page is going: nothing else is sure to be sent.
+        nav.sendBeacon(route._url(), queue.concat('1').join(SEPARATOR));
+        queue = [];
+        stop();
+      } else {
+        self.send('1');
+        settle();
       }
     },
 
@@ -53,12 +51,10 @@ function httpTransport(route, get, post) {
 
   function read() {
     function done(error, payload) {
-      var packets, i;
       if (done !== ended) { return; }
       stop();
-      if (error || !payload) { return lost(error || 'empty answer'); }
-      packets = payload.split(SEPARATOR);
-      for (i = 0; i < packets.length; i++) { self._hear(packets[i]); }
+      if (error || !payload) { return lost(error || 'no text'); }
+      eachOf(payload.split(SEPARATOR), self._hear);
       if (paused) {
         settle();
       } else if (!over) {

@@ -13,7 +13,7 @@ function jsonp(route) {
       script.onload = script.onerror = script.onreadystatechange = function () {
         if (/undefined|loaded|complete/.test(script.readyState)) {
           // Internet Explorer may say "loaded" a moment before it runs the script.
-          setTimeout(function () { done('script did not call'); }, 100);
+          setTimeout(function () { done('no script'); }, 100);
         }
       };
       script.src = route._url();

@@ -1,23 +1,26 @@
 /*
  * XHR long-polling: the server holds each GET until it has packets.
- * It begins with a POST of the packets that wait, which our server answers as a poll: one round trip shows that it works
- * both ways. Other servers refuse that, and are asked by a GET.
+ *
+ * The session begins by a POST of the packets that wait, which our server answers like a poll: within one round trip it is known
+ * to work both ways. Other servers refuse that, and are asked by a GET from then on.
  */
 
 function polling(route) {
-  var params = route._params, first = !params.sid && !route._opts._plain && route._first;
+  var first = !route._opts._plain && route._first;
 
   return httpTransport(route, function (done) {
-    var abort = request(route, first, first ? begun : done);
-    params.first = undefined;
+    var sent = first, abort = request(route, sent && (sent.join(SEPARATOR) || '6'), function (error, text) {
+      // XDomainRequest knows no status, and has no text then.
+      if (sent && /^(HTTP 400|$)/.test(error + text)) {
+        route._opts._plain = 1;
+        abort = request(route, '', done);
+      } else {
+        route._taken = sent;
+        done(error, text);
+      }
+    });
 
-    function begun(error, text) {
-      first = '';
-      if (!error) { return done(error, text); }
-      route._posted = 0;
-      abort = request(route, '', done);
-    }
-
+    first = 0;
     return function () { abort(); };
   }, request);
 }

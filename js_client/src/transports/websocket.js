@@ -3,7 +3,7 @@
  */
 
 function websocket(route) {
-  var Native = route._opts.WebSocket || global.WebSocket || global.MozWebSocket,  // Firefox 6-10
+  var Native = route._opts.WebSocket || global.WebSocket,
     socket = new Native(route._url().replace(/^http/, 'ws'));
 
   socket.binaryType = 'arraybuffer';

@@ -16,7 +16,7 @@ function request(route, body, done) {
     xdr = route._cross && !('withCredentials' in xhr);
 
   function finish() {
-    var status = 0, text;
+    var status = 0, text = '';
     try {
       text = xhr.responseText;
       status = xdr ? 200 : xhr.status;
