@@ -51,6 +51,11 @@ class Site:
         self.sio.on("say", lambda sid, text: self.said.append(text))
         self.sio.on("echo", lambda sid, *args: args)
         self.sio.on("tick", self._tick)
+        self.sio.on("back", self._back)
+
+    async def _back(self, sid: str) -> bool:
+        await self.sio.emit("echoed", to=sid)
+        return True
 
     def _tick(self, sid: str, times: int) -> None:
         self.sio.start_background_task(self._ticks, sid, times)
@@ -231,6 +236,31 @@ def test_a_page_that_connects_while_it_loads_is_loaded_all_the_same(transport: s
         finally:
             visitor.tool("Page.removeScriptToEvaluateOnNewDocument", **loader)
         assert visitor.run("return document.readyState") == "complete"
+
+    visit(act)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_what_a_page_throws_goes_to_its_own_handler_of_errors_and_stops_nothing(transport: str, visit: Callable[..., None]) -> None:
+    def act(visitor: Visitor) -> None:
+        visitor.connect(transport)
+        visitor.run("""
+            window.thrower = function (what) { return function () { throw new Error(what); }; };
+            socket.on('echoed', thrower('a listener'));
+            socket.on('echoed', function () { note('the next listener'); });
+            socket.emit('back', thrower('an answer'));
+            socket.emit('back', function () { note('the next answer'); });
+        """)
+        wait_until(lambda: len(visitor.happened()) >= 7)
+        visitor.run("""
+            socket.io.opts.debug = thrower('debug');
+            socket.emit('back', function () { socket.io.opts.debug = null; note('over'); });
+        """)
+        wait_until(lambda: "over" in visitor.happened())
+        thrown = ["error Uncaught Error: a listener", "error Uncaught Error: an answer", "error Uncaught Error: debug"]
+        wait_until(lambda: set(thrown) <= set(visitor.happened()))
+        assert set(visitor.happened()) == {*thrown, "connect", "the next listener", "the next answer", "over"}
+        assert visitor.happened().count("the next listener") == 3
 
     visit(act)
 
