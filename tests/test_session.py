@@ -647,7 +647,7 @@ def test_every_end_is_told_once_with_its_reason_and_leaves_nothing(why: str, rea
 def test_the_reasons_are_python_socketios_and_those_it_has_no_name_for() -> None:
     assert [str(reason) for reason in CloseReason] == [
         "client disconnect", "server disconnect", "ping timeout", "transport close", "transport error", "parse error", "message too big",
-        "slow consumer", "connect timeout", "too many waiting events", "server shutting down",
+        "slow consumer", "identity changed", "connect timeout", "too many waiting events", "server shutting down",
     ]  # fmt: skip
     assert [reason for reason in CloseReason if not reason.come_back] == [CloseReason.CLIENT, CloseReason.SERVER]
 
