@@ -39,7 +39,8 @@ class JsonpPolling(Polling):
 
     def _decode(self, exchange: Exchange, body: bytes) -> str | bytes:
         """The field ``d`` of an application/x-www-form-urlencoded body; or a text, by which a page that goes says goodbye (sendBeacon)."""
-        if exchange.headers.get("Content-Type", "").startswith("text/plain"):
+        if exchange.headers.get("Content-Type", "").startswith("text/plain") and not body.startswith(b"d="):
+            # Not the type alone: forms of some clients of 0.9 have none that says so.
             return super()._decode(exchange, body)
         for field in body.split(b"&"):
             if field.startswith(b"d="):
