@@ -217,7 +217,8 @@ class Setting:
             try:
                 return type(self.default)(raw)
             except ValueError:
-                raise ConfigError(f"{self.name} must be a number, not {raw[:40]!r}") from None
+                kind = "a whole number" if isinstance(self.default, int) else "a number"
+                raise ConfigError(f"{self.name} must be {kind}, not {raw[:40]!r}") from None
         return raw
 
 

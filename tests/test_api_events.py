@@ -700,7 +700,7 @@ def test_a_handler_that_never_ends_holds_up_its_clients_disconnect_no_longer_tha
                 def disconnect(sid: str, reason: str) -> None:
                     told.extend(["left", sio.rooms(sid)[1:]])  # noqa: B023
 
-            async with serving(setup, ping_timeout=0.5) as sio:
+            async with serving(setup, ping_timeout=0.5 if waits else 20) as sio:
                 async with client(sio) as c:
                     await sio.enter_room(c.id, "red")
                     await c.emit("work")

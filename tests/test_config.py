@@ -311,7 +311,7 @@ def test_a_variable_says_yes_in_several_ways(said: str, monkeypatch: pytest.Monk
         ("ANYWIRE_PING_INTERVAL", "often", "ping_interval must be a number, not 'often'"),
         ("ANYWIRE_PING_INTERVAL", "", "ping_interval must be a number, not ''"),
         ("ANYWIRE_PING_INTERVAL", "9999", "ping_interval is 9999.0; it must be from 0.05 to 3600"),
-        ("ANYWIRE_MAX_PAYLOAD", "1.5", "max_payload must be a number, not '1.5'"),
+        ("ANYWIRE_MAX_PAYLOAD", "1.5", "max_payload must be a whole number, not '1.5'"),
         ("ANYWIRE_COMPRESSION", "maybe", "compression must be true or false, not 'maybe'"),
         ("ANYWIRE_TRANSPORTS", "", "transports is empty"),
         ("ANYWIRE_ORIGINS", "example.org", "an origin looks like https://example.org"),
