@@ -46,9 +46,9 @@ def with_ours(request: pytest.FixtureRequest) -> dict[str, Report]:
         return stage.play(browser, cases([name for name in REGISTRY if capable or name != "websocket"], "same", "cross"))
 
 
-@pytest.fixture(scope="module", params=["node", "chromium"])
-def with_nodes(request: pytest.FixtureRequest) -> dict[str, Report]:
-    with ContractStage(nodes=True) as stage, open_browser(request.param) as browser:
+@pytest.fixture(scope="module")
+def with_nodes() -> dict[str, Report]:
+    with ContractStage(nodes=True) as stage, open_browser("node") as browser:
         return stage.play(browser, cases([name for name in REGISTRY if name not in NOT_NODES], "same"))
 
 
