@@ -22,7 +22,7 @@ UNTOLD = {
         "a connection that ends without an answer is its end",
         "an answer that is cut is its end",
     },
-    "jsonp": {"a packet larger than that is its end"},
+    "jsonp": {"a packet larger than that is its end", "what takes a packet in the place of the server is its end"},
 }
 
 

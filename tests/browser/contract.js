@@ -400,6 +400,21 @@
   promise('a refusal in the midst of it is its end', endedBy(['answer', 400, '{"code":1,"message":"Session ID unknown"}']));
   promise('a server in trouble in the midst of it is its end', endedBy(['answer', 502, 'Bad Gateway']));
 
+  promise('what takes a packet in the place of the server is its end', function (done) {
+    working(function (one) {
+      ask(['fault', 'drop-posts', 'taken'], function () {
+        one.transport.send('4x');
+        after(100, function () {
+          ask(['session', one.sid], function (session) {
+            // It may have gone by another way.
+            if (session.heard.length) { return done(); }
+            endsOnce(one, done);
+          });
+        });
+      });
+    });
+  });
+
   promise('when the server ends the session, it says so once or by a packet', function (done) {
     working(function (one) {
       ask(['end', one.sid], function () {
@@ -432,6 +447,11 @@
     until(function () { return furniture() <= before; }, 'as many nodes as before, not ' + furniture() + ' after ' + before, done, 17000);
   });
 
+  /** What a foreign page says may be heard as if it were packets; all else the transport finds out by itself. */
+  function bySelf(one, fault) {
+    check(fault[0] == 'inject-html' || one.ends[0] != 'no packet', 'heard as if it were packets');
+  }
+
   /** From the first request on. */
   function refusedBy(fault) {
     return function (done) {
@@ -439,6 +459,7 @@
         begin(function (one) {
           endsOnce(one, function () {
             equal(one.sid, undefined);
+            bySelf(one, fault);
             done();
           });
         });
@@ -454,7 +475,10 @@
           ask(['kill'], function () {
             after(200, function () {
               if (!one.ends.length) { one.transport.send('4meets it'); }
-              endsOnce(one, done);
+              endsOnce(one, function () {
+                bySelf(one, fault);
+                done();
+              });
             });
           });
         });
