@@ -51,7 +51,7 @@ declare namespace io {
     transports?: AnyTransportName[];
     /** Whether a session over HTTP moves to a WebSocket; true. */
     upgrade?: boolean;
-    /** Milliseconds until the second transport is tried beside the first; fitted to the round trip. */
+    /** Milliseconds until the second transport is tried beside the first; 1.5 times what the page, or the last connection, took. */
     fallbackDelay?: number;
     /** Whether the next visit begins with the transport that worked, for a day; true. */
     remember?: boolean;
