@@ -27,11 +27,14 @@ class _StrictConnection(HTTP1Connection):
             raise httputil.HTTPInputError("a line of the head ends in LF alone")
         parsed = super()._parse_headers(data)
         # RFC 9110, 8.6: "2, 2" may be rejected, or taken for 2, as Tornado does.
-        if "," in parsed[1].get("Content-Length", ""):
+        if b"content-length" in data.lower() and "," in parsed[1].get("Content-Length", ""):
             raise httputil.HTTPInputError("several values of Content-Length")
         return parsed
 
-    async def _read_message(self, delegate: httputil.HTTPMessageDelegate) -> bool:
-        goes_on = await super()._read_message(delegate)
-        # What was read ahead of a connection that is closed now, or will be, is nobody's request.
-        return goes_on and not self._disconnect_on_finish
+    def close(self) -> None:
+        stream = self.stream
+        super().close()
+        if stream is not None:
+            # What was read ahead is nobody's request now; Tornado would run it, and write its answer nowhere.
+            stream._read_buffer.clear()
+            stream._read_buffer_size = 0
