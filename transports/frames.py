@@ -32,7 +32,7 @@ TextSink = Callable[[str], None]
 
 class FrameParser:
     """Client frames, masked. ``feed`` calls ``text_sink`` for each whole text, ``sink`` for each binary message and control frame,
-    in order; either may set ``stopped``."""
+    in order; either may call :meth:`stop`."""
 
     __slots__ = (
         "_buffer", "_chunks", "_compressed", "_decoder", "_deflate", "_fragments", "_kind", "_max", "_max_fragments", "_partial", "_sink",
@@ -88,6 +88,11 @@ class FrameParser:
             position = after
         if position < end and not self.stopped:
             self._go_through(data[position:])
+
+    def stop(self) -> None:
+        """Say nothing more. Whom it told is forgotten: he refers to this parser, and neither shall wait for the garbage collection."""
+        self.stopped = True
+        self._sink, self._text_sink = _ignore, _ignore_text
 
     def _go_through(self, data: bytes) -> None:
         """The general path: whatever can be a frame, or a part of one."""
@@ -256,6 +261,14 @@ class FrameParser:
         if opcode == CLOSE:
             _check_close(payload)
         self._sink(opcode, payload)
+
+
+def _ignore(kind: int, payload: bytes) -> None:
+    """Where a stopped parser's messages go."""
+
+
+def _ignore_text(text: str) -> None:
+    """As :func:`_ignore`."""
 
 
 def _check_close(payload: bytes) -> None:

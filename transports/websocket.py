@@ -145,7 +145,6 @@ class WebSocket(Transport):
     def _on_frame(self, kind: int, payload: bytes) -> None:
         if self._state != _OPEN:
             if kind == CLOSE and self._state == _CLOSING:
-                self._parser.stopped = True
                 self._end()
             return
         if kind == BINARY:
@@ -189,7 +188,6 @@ class WebSocket(Transport):
 
     def _on_close(self, payload: bytes) -> None:
         """Section 5.5.1: echo the code, then the server closes the connection."""
-        self._parser.stopped = True
         self._wire.write(control_frame(CLOSE, payload[:2]))
         self._end(Loss.PEER)
 
@@ -217,11 +215,11 @@ class WebSocket(Transport):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._parser.stop()
         self._wire.abort()
 
     def _fail(self, code: int, reason: str, loss: Loss) -> None:
         """Section 7.1.7: tell the peer why, and close without waiting for its answer."""
-        self._parser.stopped = True
         if self._state == _OPEN:
             self._wire.write(close_frame(code, reason))
         self._end(loss, linger=True)
@@ -229,6 +227,7 @@ class WebSocket(Transport):
     def _end(self, loss: Loss = Loss.LOCAL, linger: bool = False) -> None:
         """Close the socket once it has taken everything."""
         was_open, self._state = self._state == _OPEN, _CLOSED
+        self._parser.stop()
         self.ready = False
         if self._timer is not None:
             self._timer.cancel()
@@ -241,6 +240,7 @@ class WebSocket(Transport):
 
     def _lose(self, loss: Loss) -> None:
         was_open, self._state = self._state == _OPEN, _CLOSED
+        self._parser.stop()
         self.ready = False
         if self._timer is not None:
             self._timer.cancel()

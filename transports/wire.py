@@ -297,6 +297,8 @@ class Wire:
 
     def _shut(self) -> None:
         sock, self._sock = self._sock, None
+        # The owner refers to us: neither shall wait for the garbage collection.
+        self.owner = None
         self._pending = self._corked = None
         self.backlog = 0
         if sock is None:
