@@ -49,8 +49,14 @@ def cases() -> Iterator[Case]:
 @pytest.fixture(scope="module", params=ENGINES)
 def played(request: pytest.FixtureRequest) -> tuple[bool, dict[str, Report]]:
     """Whether an engine's own WebSocket opens, and its reports by case."""
-    with Stage() as stage, engine(request.param) as browser:
+    # What an engine never tells, the end of a script or a form whose connection was killed, the heartbeat finds out within a case's time.
+    with Stage(ping_interval=4, ping_timeout=8) as stage, engine(request.param) as browser:
         return stage.speaks_websocket(browser), stage.play(browser, list(cases()))
+
+
+def story(report: Report) -> str:
+    """Where a case was, and the last that it said."""
+    return "\n".join([f"in {report.get('step')!r}: {report['errors']} {report.get('disconnects')}", *report.get("trace", [])[-40:]])
 
 
 def test_every_engine_but_the_oldest_has_a_websocket_that_opens(
@@ -72,7 +78,7 @@ def test_a_conversation_over_one_transport_reads_the_same_in_every_engine(
     if transport == "websocket" and not opens:
         assert report["errors"] == ["websocket: closed undefined"]
         return
-    assert report["errors"] == [], report
+    assert report["errors"] == [], story(report)
     assert report["said"] == SAID
     assert report["transport"] == transport
 
@@ -84,7 +90,7 @@ def test_the_client_chooses_by_itself_what_the_browser_has(
 ) -> None:
     opens, reports = played
     report = reports["-".join(["without", *without, origin])]
-    assert report["errors"] == [], report
+    assert report["errors"] == [], story(report)
     assert report["said"] == (SAID | {"binary": "none"} if without else SAID)
     assert report["transport"] == ("polling" if without == () and not opens else LACKING[without])
 
@@ -92,7 +98,7 @@ def test_the_client_chooses_by_itself_what_the_browser_has(
 def test_where_there_are_activex_documents_the_endless_frame_lives_in_one(played: tuple[bool, dict[str, Report]]) -> None:
     """A stand-in for Internet Explorer's, which is nowhere to be had: its frames have it as their parent, and it must be let go of."""
     report = played[1]["ActiveX document"]
-    assert report["errors"] == [], report
+    assert report["errors"] == [], story(report)
     assert report["said"] == SAID
     assert report["transport"] == "htmlfile"
     # One for each connection, the second after the network killed the first; the last one's end is after the report.
@@ -103,7 +109,7 @@ def test_where_there_are_activex_documents_the_endless_frame_lives_in_one(played
 def test_where_xhr_may_not_leave_its_origin_polling_goes_by_xdomainrequest(played: tuple[bool, dict[str, Report]]) -> None:
     """A stand-in for that of Internet Explorer 8 and 9."""
     report = played[1]["XDomainRequest"]
-    assert report["errors"] == [], report
+    assert report["errors"] == [], story(report)
     assert report["said"] == SAID
     assert report["transport"] == "polling"
     assert report["pretended"]["requests"] > 10
