@@ -103,7 +103,7 @@ class Server(Endpoint):
 
     def _join(self) -> None:
         """Join the other processes, for one that only sends and was not started. Not again after the end."""
-        if self._joining is None and not self._requests.draining:
+        if self._joining is None and not self._requests.admission.draining:
             self._bind_loop()
 
     def _bind_loop(self) -> None:

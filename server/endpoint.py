@@ -96,7 +96,7 @@ class Endpoint:
     async def start(self) -> None:
         """Make ready in the running loop. Needed once before clients come; harmless to repeat."""
         self._bind_loop()
-        self._requests.draining = False
+        self._requests.admission.draining = False
 
     def listen(
         self,
@@ -142,7 +142,7 @@ class Endpoint:
 
     async def shutdown(self, grace: float = 5.0) -> None:
         """End: accept nothing new, tell every client to come back, give them and running handlers ``grace`` seconds."""
-        self._requests.draining = True
+        self._requests.admission.draining = True
         for server in self._http:
             server.stop()
         deadline = asyncio.get_running_loop().time() + grace
@@ -192,7 +192,7 @@ class Endpoint:
 
     def _on_closed(self, session: Session, reason: CloseReason) -> None:
         if self._hub.sessions.pop(session.id, None) is not None:
-            self._requests.left(session)
+            self._requests.admission.left(session)
             self.counters.closed[reason.text] += 1
         if self._meter is not None:
             self._meter.forget(session)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import builtins
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from ..transports.base import Exchange, HttpProfile, Loss, Refused, Transport, TransportOptions
+from ..transports.base import Exchange, Loss, Refused, Transport
 from ..transports.framing import wrap
+from .admission import NO_STORE, Admission, Newcomer
+from .carriers import Carriers
 from .check import CheckPage
 from .config import Config
-from .errors import CloseReason, ConnectionRefusedError, HandshakeCode, HandshakeRefused, TooMany
-from .events import Open
-from .handshake import Handshake, network_of
+from .errors import CloseReason, HandshakeCode, HandshakeRefused
+from .handshake import Handshake
 from .hub import Hub
 from .metrics import Counters
 from .origins import OriginPolicy
@@ -25,7 +24,6 @@ from .session import Session, SessionEnv
 from .states import SessionState
 from .static import StaticFiles
 from .tasks import Runner
-from .throttle import Throttle
 
 __all__ = ["RequestRouter"]
 
@@ -34,26 +32,11 @@ log = logging.getLogger("anywire.router")
 #: Bytes of a POST that begins a session: it is read before anybody has looked at who sends it.
 MAX_FIRST_BODY = 65_536
 
-#: A handshake's answer is for one client, once: iOS 6 caches even answers to POST.
-NO_STORE = [("Cache-Control", "no-store")]
-
-
-@dataclass(frozen=True, slots=True)
-class Newcomer:
-    """A request for a session. ``body``: what the client says first, where it may do so by a POST."""
-
-    exchange: Exchange
-    protocol: Protocol
-    located: Located
-    handshake: Handshake
-    body: bytes | None = None
-
 
 class RequestRouter:
-    """Finds or makes the session that a request belongs to and hands the request to its transport.
+    """Finds the session that a request belongs to, or asks for one, and hands the request to its transport.
 
-    ``opened(session)`` is told of each new session when its parameters are said, and nothing else. ``greeted(session, decided)``
-    is asked about a session that is to begin without a carrier. ``runner()`` runs an asynchronous authorization.
+    What it is made of is told by :class:`Admission`, which makes the sessions and is reached as ``admission``.
     """
 
     def __init__(
@@ -71,22 +54,14 @@ class RequestRouter:
         self._config = config
         self._hub = hub
         self._protocols = protocols
-        self._transports = transports
         self._env = env
-        self._opened = opened
-        self._greeted = greeted
-        self._runner = runner
         self._counters = counters
+        self._carriers = Carriers(config, transports)
+        self.admission = Admission(config, hub, self._carriers, env, opened, greeted, runner, counters, self._refuse)
         self._origins = OriginPolicy(config)
         # The page speaks Socket.IO, which a bare Engine.IO server does not.
         self._check = CheckPage(config) if config.check_page and not any(protocol.bare for protocol in protocols) else None
         self._static = StaticFiles(config.serve_client, None if self._check is None else self._check.facts())
-        self._options: dict[HttpProfile, TransportOptions] = {}
-        self._rate = Throttle(config.handshake_rate) if config.handshake_rate else None
-        #: Sessions by address, where their number is limited.
-        self._crowd: Counter[str] = Counter()
-        #: While true, no new session is made: the server is shutting down.
-        self.draining = False
 
     # -- entry ------------------------------------------------------------------------------------------------------
 
@@ -168,158 +143,16 @@ class RequestRouter:
         if located.posts and exchange.method == "POST":
             exchange.read_body(MAX_FIRST_BODY, lambda body: self._begin_later(replace(new, body=body)), self._config.body_timeout)
         else:
-            self._begin(new)
-
-    # -- a new session ----------------------------------------------------------------------------------------------
+            self.admission.begin(new)
 
     def _begin_later(self, new: Newcomer) -> None:
         try:
-            self._begin(new)
+            self.admission.begin(new)
         except Refused as error:
             self._refuse(new.exchange, new.protocol.refusal(error, new.exchange.query))
         except Exception:
             log.exception("! %s failed", new.exchange.method)
             _fail(new.exchange)
-
-    def _begin(self, new: Newcomer) -> None:
-        exchange = new.exchange
-        if exchange.method not in new.protocol.handshake_methods and new.body is None:
-            raise HandshakeRefused(HandshakeCode.BAD_METHOD)
-        if self.draining:
-            raise Refused("server shutting down", status=503, headers=[("Retry-After", "1")])
-        self._check_rate(exchange)
-        limit = self._config.max_sessions_per_address
-        if limit and self._crowd[network_of(exchange.peer[0])] >= limit:
-            raise TooMany("Too many sessions")
-        new.handshake.identity = self._identify(new.handshake)
-        authorize = self._config.authorization
-        try:
-            verdict = authorize(new.handshake.environ()) if authorize is not None else None
-        except Exception as error:
-            raise _failed(error) from None
-        if isinstance(verdict, Awaitable):
-            self._decide_later(new, verdict)
-        else:
-            _judge(verdict)
-            self._admit(new)
-
-    def _check_rate(self, exchange: Exchange) -> None:
-        if self._rate is not None and not self._rate.take(network_of(exchange.peer[0]), self._env().wheel.now()):
-            raise TooMany("Too many requests")
-
-    def _enter(self, session: Session) -> None:
-        self._hub.sessions[session.id] = session
-        self._counters.opened += 1
-        if self._config.max_sessions_per_address:
-            self._crowd[network_of(session.handshake.peer[0])] += 1
-
-    def left(self, session: Session) -> None:
-        """A session that was made here has ended."""
-        if self._config.max_sessions_per_address:
-            key = network_of(session.handshake.peer[0])
-            self._crowd[key] -= 1
-            if not self._crowd[key]:
-                del self._crowd[key]
-
-    def _decide_later(self, new: Newcomer, verdict: Awaitable[Any]) -> None:
-        exchange, protocol = new.exchange, new.protocol
-        gone = False
-
-        def left() -> None:
-            nonlocal gone
-            gone = True
-
-        def decided(result: Any, error: BaseException | None) -> None:
-            if gone:
-                return
-            exchange.on_close = None
-            try:
-                if error is not None:
-                    raise error
-                _judge(result)
-                self._admit(new)
-            except Refused as refused:
-                self._refuse(exchange, protocol.refusal(refused, exchange.query))
-            except BaseException as raised:
-                self._refuse(exchange, protocol.refusal(_failed(raised), exchange.query))
-
-        async def wait() -> Any:
-            return await verdict
-
-        exchange.on_close = left
-        coroutine: Coroutine[Any, Any, Any] = wait()
-        self._runner().run(coroutine, decided)
-
-    def _admit(self, new: Newcomer) -> None:
-        if new.protocol.handshake_first:
-            self._greet(new)
-        else:
-            self._open(new)
-
-    def _session(self, new: Newcomer) -> Session:
-        return Session(self._hub.new_id(), new.protocol, self._env(), new.handshake, new.located.binary)
-
-    def _greet(self, new: Newcomer) -> None:
-        """Make a session that waits for its first carrier, and answer with its id once the application has agreed."""
-        exchange, protocol, session = new.exchange, new.protocol, self._session(new)
-        self._enter(session)
-        session.await_carrier()
-
-        def decided(refusal: str | None) -> None:
-            exchange.on_close = None
-            if refusal is not None:
-                session.close(CloseReason.SERVER)
-                self._refuse(exchange, protocol.refusal(HandshakeRefused(HandshakeCode.FORBIDDEN, refusal), exchange.query))
-            elif not session.alive:
-                self._refuse(exchange, protocol.refusal(Refused("server shutting down", status=503), exchange.query))
-            else:
-                self._set_cookie(exchange, session)
-                exchange.respond(200, *protocol.greeting(session.id, exchange.query), headers=NO_STORE)
-
-        exchange.on_close = lambda: session.close(CloseReason.TRANSPORT_CLOSE)
-        self._greeted(session, decided)
-
-    def _set_cookie(self, exchange: Exchange, session: Session) -> None:
-        if self._config.cookie:
-            secure = "; Secure" if exchange.secure else ""
-            value = f"{self._config.cookie}={session.id}; Path=/; HttpOnly; SameSite=Lax{secure}"
-            exchange.extra_headers.append(("Set-Cookie", value))
-
-    def _open(self, new: Newcomer) -> None:
-        config, protocol, session = self._config, new.protocol, self._session(new)
-        self._set_cookie(new.exchange, session)
-        kind = self._transports[new.located.transport]
-        transport = kind.open(new.exchange, session, self._options_for(protocol))
-        self._enter(session)
-        # A stream has nothing to gain from an upgrade, and its end could not be told in order.
-        offers = config.allow_upgrades and not kind.streaming
-        upgrades = tuple(name for name in protocol.upgrades if name in config.transports) if offers else ()
-        opened = Open(session.id, upgrades, config.ping_interval, config.ping_timeout, config.max_payload)
-
-        def told(session: Session) -> None:
-            self._opened(session)
-            if new.body is not None:
-                transport.first(new.body)
-
-        session.open(transport, opened, told)
-
-    def _options_for(self, protocol: Protocol) -> TransportOptions:
-        options = self._options.get(protocol.profile)
-        if options is None:
-            config = self._config
-            options = self._options[protocol.profile] = TransportOptions(
-                profile=protocol.profile,
-                max_message=config.max_payload,
-                high_water=config.max_socket_backlog,
-                send_timeout=config.send_timeout,
-                control_rate=config.control_rate,
-                deflate=config.per_message_deflate,
-                deflate_threshold=config.per_message_deflate_threshold,
-                body_timeout=config.body_timeout,
-                compression=config.compression,
-                compression_threshold=config.compression_threshold,
-            )
-        return options
 
     # -- an existing session ----------------------------------------------------------------------------------------
 
@@ -336,7 +169,7 @@ class RequestRouter:
             exchange.respond(200, b"", headers=NO_STORE)
             return
         if session is None:
-            self._check_rate(exchange)
+            self.admission.check_rate(exchange)
             self._miss(exchange, protocol, located)
             return
         if session.protocol is not protocol:
@@ -350,7 +183,7 @@ class RequestRouter:
         if transport is not None and located.transport == transport.name and transport.name != "websocket":
             transport.handle(exchange)
         elif self._config.allow_upgrades and located.transport in protocol.upgrades and session.can_upgrade:
-            carrier = self._transports[located.transport].open(exchange, session, self._options_for(protocol))
+            carrier = self._carriers.open(located.transport, exchange, session, protocol)
             session.try_upgrade(carrier, located.binary)
         elif self._config.allow_upgrades and located.transport in protocol.upgrades and exchange.method == "GET":
             # A socket too many. As Node's engine.io answers it: opened and closed, which is no error to those who try it.
@@ -360,20 +193,13 @@ class RequestRouter:
 
     def _check_identity(self, session: Session, request: Handshake) -> None:
         """Close a session that somebody else asks for than who opened it: its id has leaked, or who opened it has logged out."""
-        if self._identify(request) != session.handshake.identity:
+        if self.admission.identify(request) != session.handshake.identity:
             session.close(CloseReason.IDENTITY, 1008)
             raise HandshakeRefused(HandshakeCode.FORBIDDEN)
 
-    def _identify(self, request: Handshake) -> Any:
-        identity = self._config.identity
-        try:
-            return identity(request.environ()) if identity is not None else None
-        except Exception as error:
-            raise _failed(error) from None
-
     def _end(self, exchange: Exchange, protocol: Protocol, located: Located, last: str = "") -> None:
         """Open a carrier that nobody listens to, say ``last`` on it, and close it."""
-        transport = self._transports[located.transport].open(exchange, _NOBODY, self._options_for(protocol))
+        transport = self._carriers.open(located.transport, exchange, _NOBODY, protocol)
         self._env().lingering.add(transport)
         transport.close(wrap(transport.framing, last) if last else b"")
 
@@ -387,7 +213,7 @@ class RequestRouter:
         elif carrier is not None or exchange.method != "GET":
             raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
         else:
-            session.take(self._transports[located.transport].open(exchange, session, self._options_for(protocol)))
+            session.take(self._carriers.open(located.transport, exchange, session, protocol))
 
     def _miss(self, exchange: Exchange, protocol: Protocol, located: Located) -> None:
         """A request for a session that is not there."""
@@ -427,21 +253,6 @@ class _Nobody:
 
 
 _NOBODY = _Nobody()
-
-
-def _judge(verdict: Any) -> None:
-    """The authorization's word: None or True admits; False or a text refuses."""
-    if verdict is None or verdict is True:
-        return
-    raise HandshakeRefused(HandshakeCode.FORBIDDEN, verdict if isinstance(verdict, str) else None)
-
-
-def _failed(error: BaseException) -> Refused:
-    """What an exception of ``authorization`` or ``identity`` means: its own word, or a mistake that is logged and not told."""
-    if isinstance(error, (ConnectionRefusedError, builtins.ConnectionRefusedError)):
-        return HandshakeRefused(HandshakeCode.FORBIDDEN, str(error.args[0]) if error.args else None)
-    log.error("! authorization or identity failed", exc_info=error)
-    return Refused("internal error", status=500)
 
 
 def _fail(exchange: Exchange) -> None:

@@ -62,6 +62,8 @@ LAYERS: dict[str, int] = {
     "server.asking": 5,
     "server.backplane.memory": 5,
     "server.backplane.redis": 5,
+    "server.admission": 5,
+    "server.carriers": 2,
     "server.check": 5,
     "server.cluster": 5,
     "server.dispatch": 5,

@@ -110,7 +110,7 @@ def test_an_address_has_so_many_sessions_at_once(transport: str, run: Callable[.
             assert (await knock(sio.port, transport, of("192.0.2.1"))).status in (101, 200)
             for session in list(sio._hub.sessions.values()):
                 session.close(session._reason)
-            assert not sio._requests._crowd
+            assert not sio._requests.admission.crowd
             assert (await knock(sio.port, transport, of("2001:db8::2"))).status in (101, 200)
 
     run(main())

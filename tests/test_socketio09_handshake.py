@@ -208,7 +208,7 @@ def test_a_connect_handler_that_refuses_is_heard_in_the_handshake(run: Callable[
 def test_a_server_that_shuts_down_refuses_with_503_which_clients_survive(run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with serving() as sio, RawClient(sio.port) as client:
-            sio._requests.draining = True
+            sio._requests.admission.draining = True
             answer = await client.request("GET", "/socket.io/1/?t=1")
             assert (answer.status, answer.text) == (503, "server shutting down")
             answer = await client.request("GET", "/socket.io/1/?t=1&jsonp=0")

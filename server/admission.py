@@ -1,0 +1,221 @@
+"""Who is let in: a request for a session is counted, judged by the application, and given one."""
+
+from __future__ import annotations
+
+import builtins
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from ..transports.base import Exchange, Refused
+from .carriers import Carriers
+from .config import Config
+from .errors import CloseReason, ConnectionRefusedError, HandshakeCode, HandshakeRefused, TooMany
+from .events import Open
+from .handshake import Handshake, network_of
+from .hub import Hub
+from .metrics import Counters
+from .protocols.base import Located, Protocol
+from .session import Session, SessionEnv
+from .tasks import Runner
+from .throttle import Throttle
+
+__all__ = ["NO_STORE", "Admission", "Newcomer"]
+
+log = logging.getLogger("anywire.admission")
+
+#: A handshake's answer is for one client, once: iOS 6 caches even answers to POST.
+NO_STORE = [("Cache-Control", "no-store")]
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """A request for a session. ``body``: what the client says first, where it may do so by a POST."""
+
+    exchange: Exchange
+    protocol: Protocol
+    located: Located
+    handshake: Handshake
+    body: bytes | None = None
+
+
+class Admission:
+    """Makes the sessions of a server.
+
+    ``opened(session)`` is told of each new session when its parameters are said, and nothing else. ``greeted(session, decided)``
+    is asked about a session that is to begin without a carrier. ``runner()`` runs an asynchronous authorization.
+    ``refuse(exchange, error)`` answers who is refused after :meth:`begin` has returned.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        hub: Hub,
+        carriers: Carriers,
+        env: Callable[[], SessionEnv],
+        opened: Callable[[Session], None],
+        greeted: Callable[[Session, Callable[[str | None], None]], None],
+        runner: Callable[[], Runner],
+        counters: Counters,
+        refuse: Callable[[Exchange, Refused], None],
+    ) -> None:
+        self._config = config
+        self._hub = hub
+        self._carriers = carriers
+        self._env = env
+        self._opened = opened
+        self._greeted = greeted
+        self._runner = runner
+        self._counters = counters
+        self._refuse = refuse
+        self._rate = Throttle(config.handshake_rate) if config.handshake_rate else None
+        #: Sessions by address, where their number is limited.
+        self.crowd: Counter[str] = Counter()
+        #: While true, no new session is made: the server is shutting down.
+        self.draining = False
+
+    def begin(self, new: Newcomer) -> None:
+        """Give a session, now or once the application has decided. Raises :class:`Refused`."""
+        exchange = new.exchange
+        if exchange.method not in new.protocol.handshake_methods and new.body is None:
+            raise HandshakeRefused(HandshakeCode.BAD_METHOD)
+        if self.draining:
+            raise Refused("server shutting down", status=503, headers=[("Retry-After", "1")])
+        self.check_rate(exchange)
+        limit = self._config.max_sessions_per_address
+        if limit and self.crowd[network_of(exchange.peer[0])] >= limit:
+            raise TooMany("Too many sessions")
+        new.handshake.identity = self.identify(new.handshake)
+        authorize = self._config.authorization
+        try:
+            verdict = authorize(new.handshake.environ()) if authorize is not None else None
+        except Exception as error:
+            raise _failed(error) from None
+        if isinstance(verdict, Awaitable):
+            self._decide_later(new, verdict)
+        else:
+            _judge(verdict)
+            self._admit(new)
+
+    def check_rate(self, exchange: Exchange) -> None:
+        """Raises TooMany where one address asks for too much."""
+        if self._rate is not None and not self._rate.take(network_of(exchange.peer[0]), self._env().wheel.now()):
+            raise TooMany("Too many requests")
+
+    def identify(self, request: Handshake) -> Any:
+        """Who asks, by the setting ``identity``; None without one. Raises :class:`Refused`."""
+        identity = self._config.identity
+        try:
+            return identity(request.environ()) if identity is not None else None
+        except Exception as error:
+            raise _failed(error) from None
+
+    def _enter(self, session: Session) -> None:
+        self._hub.sessions[session.id] = session
+        self._counters.opened += 1
+        if self._config.max_sessions_per_address:
+            self.crowd[network_of(session.handshake.peer[0])] += 1
+
+    def left(self, session: Session) -> None:
+        """A session that was made here has ended."""
+        if self._config.max_sessions_per_address:
+            key = network_of(session.handshake.peer[0])
+            self.crowd[key] -= 1
+            if not self.crowd[key]:
+                del self.crowd[key]
+
+    def _decide_later(self, new: Newcomer, verdict: Awaitable[Any]) -> None:
+        exchange, protocol = new.exchange, new.protocol
+        gone = False
+
+        def left() -> None:
+            nonlocal gone
+            gone = True
+
+        def decided(result: Any, error: BaseException | None) -> None:
+            if gone:
+                return
+            exchange.on_close = None
+            try:
+                if error is not None:
+                    raise error
+                _judge(result)
+                self._admit(new)
+            except Refused as refused:
+                self._refuse(exchange, protocol.refusal(refused, exchange.query))
+            except BaseException as raised:
+                self._refuse(exchange, protocol.refusal(_failed(raised), exchange.query))
+
+        async def wait() -> Any:
+            return await verdict
+
+        exchange.on_close = left
+        coroutine: Coroutine[Any, Any, Any] = wait()
+        self._runner().run(coroutine, decided)
+
+    def _admit(self, new: Newcomer) -> None:
+        if new.protocol.handshake_first:
+            self._greet(new)
+        else:
+            self._open(new)
+
+    def _session(self, new: Newcomer) -> Session:
+        return Session(self._hub.new_id(), new.protocol, self._env(), new.handshake, new.located.binary)
+
+    def _greet(self, new: Newcomer) -> None:
+        """Make a session that waits for its first carrier, and answer with its id once the application has agreed."""
+        exchange, protocol, session = new.exchange, new.protocol, self._session(new)
+        self._enter(session)
+        session.await_carrier()
+
+        def decided(refusal: str | None) -> None:
+            exchange.on_close = None
+            if refusal is not None:
+                session.close(CloseReason.SERVER)
+                self._refuse(exchange, protocol.refusal(HandshakeRefused(HandshakeCode.FORBIDDEN, refusal), exchange.query))
+            elif not session.alive:
+                self._refuse(exchange, protocol.refusal(Refused("server shutting down", status=503), exchange.query))
+            else:
+                self._set_cookie(exchange, session)
+                exchange.respond(200, *protocol.greeting(session.id, exchange.query), headers=NO_STORE)
+
+        exchange.on_close = lambda: session.close(CloseReason.TRANSPORT_CLOSE)
+        self._greeted(session, decided)
+
+    def _set_cookie(self, exchange: Exchange, session: Session) -> None:
+        if self._config.cookie:
+            secure = "; Secure" if exchange.secure else ""
+            value = f"{self._config.cookie}={session.id}; Path=/; HttpOnly; SameSite=Lax{secure}"
+            exchange.extra_headers.append(("Set-Cookie", value))
+
+    def _open(self, new: Newcomer) -> None:
+        config, protocol, session = self._config, new.protocol, self._session(new)
+        self._set_cookie(new.exchange, session)
+        transport = self._carriers.open(new.located.transport, new.exchange, session, protocol)
+        self._enter(session)
+        upgrades = self._carriers.upgrades_of(new.located.transport, protocol)
+        opened = Open(session.id, upgrades, config.ping_interval, config.ping_timeout, config.max_payload)
+
+        def told(session: Session) -> None:
+            self._opened(session)
+            if new.body is not None:
+                transport.first(new.body)
+
+        session.open(transport, opened, told)
+
+
+def _judge(verdict: Any) -> None:
+    """The authorization's word: None or True admits; False or a text refuses."""
+    if verdict is None or verdict is True:
+        return
+    raise HandshakeRefused(HandshakeCode.FORBIDDEN, verdict if isinstance(verdict, str) else None)
+
+
+def _failed(error: BaseException) -> Refused:
+    """What an exception of ``authorization`` or ``identity`` means: its own word, or a mistake that is logged and not told."""
+    if isinstance(error, (ConnectionRefusedError, builtins.ConnectionRefusedError)):
+        return HandshakeRefused(HandshakeCode.FORBIDDEN, str(error.args[0]) if error.args else None)
+    log.error("! authorization or identity failed", exc_info=error)
+    return Refused("internal error", status=500)
