@@ -51,7 +51,7 @@ declare namespace io {
     transports?: AnyTransportName[];
     /** Whether a session over HTTP moves to a WebSocket; true. */
     upgrade?: boolean;
-    /** Milliseconds until the second transport is tried beside the first; 1.5 times what the page, or the last connection, took. */
+    /** Milliseconds until the second transport is tried beside the first; a quarter more than a connection takes, as the page or the last one tells. */
     fallbackDelay?: number;
     /** Whether the next visit begins with the transport that worked, for a day; true. */
     remember?: boolean;

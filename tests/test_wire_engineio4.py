@@ -595,3 +595,31 @@ def test_our_own_client_is_told_at_once_that_its_connect_has_arrived(run: Callab
             assert (await stock.frame())[1].startswith(b'40{"sid":')
 
     run(main())
+
+
+@pytest.mark.parametrize(("own", "told"), [(True, ["first", "last"]), (False, [])])
+def test_the_last_words_of_our_own_client_may_come_beside_a_post_and_are_taken_after_it(
+    own: bool, told: list[str], run: Callable[..., Any]
+) -> None:
+    async def main() -> None:
+        async with serving() as sio, RawClient(sio.port) as client, RawClient(sio.port) as beacon:
+            heard: list[str] = []
+            ended: asyncio.Queue[str] = asyncio.Queue()
+            sio.on("say", lambda sid, text: heard.append(text))
+            sio.on("disconnect", lambda sid, reason: ended.put_nowait(reason))
+            target = await connect_polling(client) + ("&aw=1" if own else "")
+            first = b'42["say","first"]'
+            client.send(f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(first)}\r\n\r\n".encode() + first[:5])
+            await asyncio.sleep(0.05)
+            beacon.send(f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 18\r\n\r\n".encode() + b'42["say","last"]\x1e1')
+            if own:
+                await asyncio.sleep(0.05)
+                client.send(first[5:])
+                assert (await client.answer()).text == (await beacon.answer()).text == "ok"
+                assert await ended.get() == "client disconnect"
+            else:
+                assert (await beacon.answer()).status == 400
+                assert await ended.get() == "transport error"
+            assert heard == told
+
+    run(main())

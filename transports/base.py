@@ -102,7 +102,8 @@ class HttpProfile:
     ``stamp`` names the query's parameter that is another one in each POST, if there is one: a POST that comes again, word
     for word, was sent twice by a proxy.
     ``headers`` go with every answer to a poll or POST. ``refuses_late``: whether a POST whose session has ended while it was read
-    is refused; otherwise the next poll tells.
+    is refused; otherwise the next poll tells. ``last_words``: whether a POST with this query may come while another is read, to be taken
+    after it.
     """
 
     ok_body: bytes = b"ok"
@@ -119,6 +120,7 @@ class HttpProfile:
     stamp: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     refuses_late: bool = True
+    last_words: Callable[[str], bool] = lambda query: False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 from .base import Exchange, Framing, HttpProfile, Loss, Refused, Transport, TransportDelegate, TransportOptions
@@ -16,12 +18,14 @@ _BAD_REQUEST = b'{"code":3,"message":"Bad request"}'
 class PostingTransport(Transport):
     """What polling, JSONP and htmlfile share: requests of one session, of which POSTs carry the client's messages."""
 
-    __slots__ = ("_closed", "_last", "_options", "_reading")
+    __slots__ = ("_after", "_closed", "_last", "_options", "_reading")
 
     def __init__(self, delegate: TransportDelegate, options: TransportOptions) -> None:
         self.delegate = delegate
         self._options = options
         self._reading = False
+        #: Takes the POST that has come while another is read, after that one.
+        self._after: Callable[[], None] | None = None
         self._closed = False
         #: What the POST before said, as a hash.
         self._last = 0
@@ -40,19 +44,45 @@ class PostingTransport(Transport):
         raise NotImplementedError
 
     def _post(self, exchange: Exchange) -> None:
-        if self._reading and self._options.profile.poll_overlap == "close":
+        options = self._options
+        whole: Callable[[bytes], None]
+        if not self._reading or options.profile.poll_overlap != "close":
+            self._reading = True
+            exchange.on_close = self._read
+            whole = partial(self._on_whole, exchange)
+        elif self._after is None and options.profile.last_words(exchange.query):
+            self._after = _nothing
+            exchange.on_close = self._forget_after
+            whole = partial(self._on_whole_beside, exchange)
+        else:
             exchange.respond(400, _BAD_REQUEST, "application/json")
             self._lose(Loss.ERROR)
             return
-        self._reading = True
-        exchange.on_close = self._read
-        exchange.read_body(self._options.max_message, lambda body: self._on_body(exchange, body), self._options.body_timeout)
+        exchange.read_body(options.max_message, whole, options.body_timeout)
 
     def _read(self) -> None:
+        """A POST was taken, or its connection broke."""
         self._reading = False
+        after, self._after = self._after, None
+        if after is not None:
+            after()
+
+    def _on_whole(self, exchange: Exchange, body: bytes) -> None:
+        self._reading = False
+        self._on_body(exchange, body)
+        self._read()
+
+    def _on_whole_beside(self, exchange: Exchange, body: bytes) -> None:
+        """A page that goes says its last words beside the POST that is still under way."""
+        if self._reading:
+            self._after = partial(self._on_body, exchange, body)
+        else:
+            self._on_body(exchange, body)
+
+    def _forget_after(self) -> None:
+        self._after = None
 
     def _on_body(self, exchange: Exchange, body: bytes) -> None:
-        self._reading = False
         exchange.on_close = None
         if self._closed and self._options.profile.refuses_late:
             # Its session has ended or moved while it was read: nobody hears it, so that it must not be said to be taken.
@@ -199,6 +229,10 @@ class Polling(PostingTransport):
 
     def _wrapped(self, exchange: Exchange, data: bytes, binary: bool) -> tuple[bytes, str]:
         return data, "application/octet-stream" if binary else self._options.profile.poll_type
+
+
+def _nothing() -> None:
+    return None
 
 
 def _common(exchange: Exchange, profile: HttpProfile) -> list[tuple[str, str]]:

@@ -694,7 +694,7 @@ var OPENING = 0, OPEN = 1, UPGRADING = 2, CLOSED = 3,
 /** From how long a transport takes, as far as is known, how long to wait for it before another one is tried beside it; both in milliseconds. */
 function headStart(ms) {
   // Old engines need 45 for a POST alone.
-  return Math.max(75, Math.min(1.5 * ms, 2000));
+  return Math.max(75, Math.min(1.25 * ms, 2000));
 }
 
 /**
@@ -1134,7 +1134,7 @@ function Manager(url, options) {
     wake();
     busy = true;
     engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank),
-      opts.fallbackDelay || headStart(works[1] || roundTrip()) + attempts * 500,
+      opts.fallbackDelay || headStart(works[1] || roundTrips()) + attempts * 500,
       opts.upgrade && shy != 'websocket' && /websocket/.test(opts.transports));
 
     engine.onopen = function () {
@@ -1530,10 +1530,13 @@ function parseTarget(url, opts) {
   };
 }
 
-/** Milliseconds that the page's server took to be reached and to answer, where the browser tells; a guess elsewhere. */
-function roundTrip() {
+/**
+ * Milliseconds that a connection and an answer will take, as those of the page tell, or else a guess. A browser that had a
+ * connection already tells no time for it, so that a round trip more is reckoned.
+ */
+function roundTrips() {
   var timing = (global.performance || 0).timing || 0;
-  return timing.responseStart - timing.connectStart || 70;
+  return 2 * timing.responseStart - timing.requestStart - timing.connectStart || 100;
 }
 
 /**

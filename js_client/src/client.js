@@ -24,10 +24,13 @@ function parseTarget(url, opts) {
   };
 }
 
-/** Milliseconds that the page's server took to be reached and to answer, where the browser tells; a guess elsewhere. */
-function roundTrip() {
+/**
+ * Milliseconds that a connection and an answer will take, as those of the page tell, or else a guess. A browser that had a
+ * connection already tells no time for it, so that a round trip more is reckoned.
+ */
+function roundTrips() {
   var timing = (global.performance || 0).timing || 0;
-  return timing.responseStart - timing.connectStart || 70;
+  return 2 * timing.responseStart - timing.requestStart - timing.connectStart || 100;
 }
 
 /**

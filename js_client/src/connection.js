@@ -19,7 +19,7 @@ var OPENING = 0, OPEN = 1, UPGRADING = 2, CLOSED = 3,
 /** From how long a transport takes, as far as is known, how long to wait for it before another one is tried beside it; both in milliseconds. */
 function headStart(ms) {
   // Old engines need 45 for a POST alone.
-  return Math.max(75, Math.min(1.5 * ms, 2000));
+  return Math.max(75, Math.min(1.25 * ms, 2000));
 }
 
 /**

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..errors import ProtocolError
 from ..events import Message, Packet
@@ -17,15 +18,20 @@ __all__ = ["BareEngineIO4", "EngineIO4"]
 SEPARATOR = "\x1e"
 
 
+def _is_own(query: str) -> bool:
+    return "&aw=1&" in f"&{query}&"
+
+
 class _EngineIO4(EngineIO):
     """What both forms share: payloads, heartbeats from the server."""
 
     revision = "4"
     open_keys = ("sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload")
     pinger = "server"
+    profile = replace(EngineIO.profile, last_words=_is_own)
 
     def own_client(self, query: str) -> bool:
-        return "&aw=1&" in f"&{query}&"
+        return _is_own(query)
 
     def payload(self, messages: Sequence[str | bytes]) -> str | bytes:
         return SEPARATOR.join(message if isinstance(message, str) else "b" + base64.b64encode(message).decode() for message in messages)

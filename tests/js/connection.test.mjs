@@ -67,15 +67,15 @@ test('the head start is fitted to how long it took the last time', () => {
   const again = new World({ globals: { localStorage: world.browser.globals.localStorage }, modes: { websocket: 'silent' } });
   again.clock.now = world.clock.now;
   again.io('http://host/', { upgrade: false });
-  again.run(740);
+  again.run(615);
   assert.deepEqual(again.started, ['websocket']);
   again.run(20);
   assert.deepEqual(again.started, ['websocket', 'polling']);
 });
 
 test('the head start of a first visit is fitted to how long the page itself took, and a guess where nobody tells', () => {
-  for (const [timing, ms] of [[{ connectStart: 1000, responseStart: 1130 }, 195], [{ connectStart: 1000, responseStart: 1001 }, 75],
-    [{ connectStart: 0, responseStart: 0 }, 105], [undefined, 105], [{ connectStart: 0, responseStart: 9000 }, 2000]]) {
+  for (const [timing, ms] of [[{ connectStart: 1000, requestStart: 1060, responseStart: 1130 }, 250], [{ connectStart: 1000, requestStart: 1000, responseStart: 1001 }, 75],
+    [{ connectStart: 0, requestStart: 0, responseStart: 0 }, 125], [undefined, 125], [{ connectStart: 0, requestStart: 0, responseStart: 9000 }, 2000]]) {
     const world = new World({ modes: { websocket: 'silent' }, globals: { performance: { timing } } });
     world.io('http://host/', { transports: ['websocket', 'polling'] });
     world.run(ms - 1);
