@@ -141,7 +141,8 @@ class Session(Timed):
 
     def open(self, transport: Transport, opened: Open, told: Callable[[Session], None]) -> None:
         """Take the first carrier and say what the dialect says first; ``told`` may add to it, in the same poll's answer."""
-        self._attach(transport)
+        self._step(Input.ATTACH)
+        self._carry(transport)
         for packet in self.protocol.open_packets(opened):
             self.send(Outgoing(packet))
         if self.state is not SessionState.CLOSED:
@@ -187,10 +188,6 @@ class Session(Timed):
             self.outbox.ack_sent()
             if self.transport is not None:
                 self._carry(self.transport)
-
-    def _attach(self, transport: Transport) -> None:
-        self._step(Input.ATTACH)
-        self._carry(transport)
 
     def _carry(self, transport: Transport) -> None:
         self.transport = transport

@@ -623,3 +623,22 @@ def test_the_last_words_of_our_own_client_may_come_beside_a_post_and_are_taken_a
             assert heard == told
 
     run(main())
+
+
+def test_last_words_are_taken_although_their_connection_goes_before_their_turn(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving() as sio, RawClient(sio.port) as client, RawClient(sio.port) as beacon:
+            heard: asyncio.Queue[str] = asyncio.Queue()
+            sio.on("say", lambda sid, text: heard.put_nowait(text))
+            target = await connect_polling(client) + "&aw=1"
+            first = b'42["say","first"]'
+            client.send(f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(first)}\r\n\r\n".encode() + first[:5])
+            await asyncio.sleep(0.05)
+            beacon.send(f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16\r\n\r\n".encode() + b'42["say","last"]')
+            await asyncio.sleep(0.05)
+            beacon.writer.transport.abort()
+            await asyncio.sleep(0.05)
+            client.send(first[5:])
+            assert [await asyncio.wait_for(heard.get(), 5) for _ in range(2)] == ["first", "last"]
+
+    run(main())

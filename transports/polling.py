@@ -68,13 +68,16 @@ class PostingTransport(Transport):
             after()
 
     def _on_whole(self, exchange: Exchange, body: bytes) -> None:
-        self._reading = False
-        self._on_body(exchange, body)
-        self._read()
+        try:
+            self._on_body(exchange, body)
+        finally:
+            self._read()
 
     def _on_whole_beside(self, exchange: Exchange, body: bytes) -> None:
         """A page that goes says its last words beside the POST that is still under way."""
         if self._reading:
+            # They have arrived, whatever becomes of their connection.
+            exchange.on_close = None
             self._after = partial(self._on_body, exchange, body)
         else:
             self._on_body(exchange, body)

@@ -748,7 +748,10 @@ function connect(target, opts, names, delay, upgrade) {
     if (opts.debug) { guarded(opts.debug, opts, [direction, transport.name, data]); }
   }
 
-  /** What a transport may know: where to go, and as which session: a new one, as long as it is not sure that the present one has a way. */
+  /**
+   * What a transport may know: where to go, and as which session: a new one, as long as it is not sure that the present one has a way.
+   * `_first` are the packets that wait for a proven transport. One that has begun with them says so in `_taken`: the server has them.
+   */
   function newRoute(name) {
     return {
       name: name,
