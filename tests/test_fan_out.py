@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from anywire.server.config import Config
 from anywire.server.errors import CloseReason
-from anywire.server.events import Message
+from anywire.server.events import Message, Open
 from anywire.server.outgoing import Outgoing
 from anywire.server.protocols.engineio4 import BareEngineIO4
 from anywire.server.session import Session, SessionEnv
@@ -24,7 +24,8 @@ def stream_session(**settings: object) -> tuple[Session, FakeStream, list[CloseR
     )
     session = Session("id", BareEngineIO4(), env, NoPython())  # type: ignore[arg-type]
     stream = FakeStream(session)
-    session._attach(stream)
+    session.open(stream, Open("id", (), 25.0, 20.0, 1000), lambda session: None)
+    stream.sent.clear()
     return session, stream, ends
 
 
