@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from api_tools import until
 from http_tools import RawClient, masked, text
 from server_tools import BASE, TRANSPORTS, Peer, serving
 
@@ -319,6 +321,10 @@ def test_whatever_comes_on_a_new_carrier_ends_that_alone(frames: bytes, run: Cal
         async with serving() as sio, Peer(sio.port, "polling") as peer, RawClient(sio.port) as client:
             await peer.connect()
             assert (await client.upgrade(f"{BASE}websocket&sid={peer.sid}")).status == 101
+            await until(lambda: sio._hub.sessions[peer.sid].probe is not None)
+            # It answers no close, and is let go in time.
+            carrier: Any = sio._hub.sessions[peer.sid].probe.transport  # type: ignore[union-attr]
+            carrier._options = dataclasses.replace(carrier._options, close_timeout=0.3)
             client.send(frames)
             while (await client.frame())[0] != -1:
                 pass

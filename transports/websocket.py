@@ -232,9 +232,7 @@ class WebSocket(Transport):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._wire.close(linger)
-        if self._wire.alive:
-            self._timer = asyncio.get_running_loop().call_later(self._options.close_timeout, self._wire.abort)
+        self._wire.close(linger, self._options.close_timeout)
         if was_open:
             self.delegate.on_detached(self, loss)
 

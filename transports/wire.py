@@ -44,8 +44,8 @@ class Wire:
     """
 
     __slots__ = (
-        "_closing", "_corked", "_fd", "_initial", "_lingers", "_loop", "_paused", "_pending", "_poller", "_sock", "_tls", "_want_write",
-        "backlog", "moved", "owner", "peer",
+        "_closing", "_corked", "_fd", "_initial", "_limit", "_lingers", "_loop", "_paused", "_pending", "_poller", "_sock", "_tls",
+        "_want_write", "backlog", "moved", "owner", "peer",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, initial: bytes = b"", peer: tuple[str, int] = ("", 0)) -> None:
@@ -59,6 +59,7 @@ class Wire:
         self._corked: list[bytes] | None = None
         self._closing = False
         self._lingers = False
+        self._limit: asyncio.TimerHandle | None = None
         self._paused = False
         self._want_write = False
         self.backlog = 0
@@ -266,11 +267,12 @@ class Wire:
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
-    def close(self, linger: bool = False) -> None:
+    def close(self, linger: bool = False, timeout: float | None = None) -> None:
         """Hand out what is kept, then close. ``on_lost`` is not called for this side's own end.
 
         ``linger``: then read on, and drop it, until the peer closes too or the owner aborts. A close with bytes unread resets the
-        connection, and a peer that still sends would never see what was handed out last (RFC 6455, section 7.1.1).
+        connection, and a peer that still sends would never see what was handed out last (RFC 6455, section 7.1.1). ``timeout``:
+        seconds that the peer has for all of it; the timer goes with the socket, so that nothing keeps what has ended.
         """
         if self._sock is None or self._closing:
             return
@@ -281,6 +283,8 @@ class Wire:
             self._finish()
         else:
             self._watch()
+        if self._sock is not None and timeout is not None:
+            self._limit = self._loop.call_later(timeout, self.abort)
 
     def _finish(self) -> None:
         """Everything was handed out."""
@@ -299,6 +303,9 @@ class Wire:
         sock, self._sock = self._sock, None
         # The owner refers to us: neither shall wait for the garbage collection.
         self.owner = None
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
         self._pending = self._corked = None
         self.backlog = 0
         if sock is None:
