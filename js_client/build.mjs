@@ -32,7 +32,7 @@ export async function minified(code) {
   const result = await minify({ 'anywire.js': code }, {
     ie8: true,
     ecma: 5,
-    compress: { passes: 3, pure_getters: true, properties: false, reduce_funcs: true },
+    compress: { passes: 3, pure_getters: true, properties: false, collapse_vars: false, reduce_funcs: true },
     // Names of properties that no other program reads.
     mangle: { properties: { regex: PRIVATE, reserved: ['_placeholder'] } },
     format: { ascii_only: true },

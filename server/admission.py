@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..transports.base import Exchange, Refused
@@ -18,6 +19,7 @@ from .handshake import Handshake, network_of
 from .hub import Hub
 from .metrics import Counters
 from .protocols.base import Located, Protocol
+from .race import Race
 from .session import Session, SessionEnv
 from .tasks import Runner
 from .throttle import Throttle
@@ -73,6 +75,8 @@ class Admission:
         self._rate = Throttle(config.handshake_rate) if config.handshake_rate else None
         #: Sessions by address, where their number is limited.
         self.crowd: Counter[str] = Counter()
+        #: Sessions whose clients try two ways at once, by the token that both name.
+        self._races: dict[str, Race] = {}
         #: While true, no new session is made: the server is shutting down.
         self.draining = False
 
@@ -84,10 +88,10 @@ class Admission:
         if self.draining:
             raise Refused("server shutting down", status=503, headers=[("Retry-After", "1")])
         self.check_rate(exchange)
-        limit = self._config.max_sessions_per_address
-        if limit and self.crowd[network_of(exchange.peer[0])] >= limit:
-            raise TooMany("Too many sessions")
         new.handshake.identity = self.identify(new.handshake)
+        limit = self._config.max_sessions_per_address
+        if limit and self.crowd[network_of(exchange.peer[0])] >= limit and self._race_of(new) is None:
+            raise TooMany("Too many sessions")
         authorize = self._config.authorization
         try:
             verdict = authorize(new.handshake.environ()) if authorize is not None else None
@@ -190,12 +194,40 @@ class Admission:
             value = f"{self._config.cookie}={session.id}; Path=/; HttpOnly; SameSite=Lax{secure}"
             exchange.extra_headers.append(("Set-Cookie", value))
 
+    def _race_of(self, new: Newcomer) -> Race | None:
+        """The race in which this is another carrier of a session that is there already."""
+        race = self._races.get(new.located.race)
+        if race is None or not race.session.alive or race.session.protocol is not new.protocol:
+            return None
+        first = race.session.handshake
+        return race if first.identity == new.handshake.identity and first.same_network(new.exchange.peer) else None
+
+    def _join_race(self, race: Race, new: Newcomer) -> None:
+        session = race.session
+        if new.body is None and not race.takes_stream:
+            raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
+        self._set_cookie(new.exchange, session)
+        transport = self._carriers.open(new.located.transport, new.exchange, session, new.protocol)
+        if new.body is None:
+            race.open_stream(transport)
+        else:
+            race.open_poll(transport, new.body)
+
     def _open(self, new: Newcomer) -> None:
-        config, protocol, session = self._config, new.protocol, self._session(new)
+        race = self._race_of(new)
+        if race is not None:
+            self._join_race(race, new)
+            return
+        config, protocol, session, token = self._config, new.protocol, self._session(new), new.located.race
         self._set_cookie(new.exchange, session)
         transport = self._carriers.open(new.located.transport, new.exchange, session, protocol)
         self._enter(session)
-        upgrades = self._carriers.upgrades_of(new.located.transport, protocol)
+        first = new.located.transport
+        if token and token not in self._races:
+            self._races[token] = Race(session, transport, partial(self._races.pop, token, None))
+            # It may go on by polling, whatever it has begun with.
+            first = "polling"
+        upgrades = self._carriers.upgrades_of(first, protocol)
         opened = Open(session.id, upgrades, config.ping_interval, config.ping_timeout, config.max_payload)
 
         def told(session: Session) -> None:

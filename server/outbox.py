@@ -81,6 +81,10 @@ class Outbox:
             return iter(())
         return (outgoing for outgoing, _ in islice(self._ring, self.sent - self.acked, None))
 
+    def first(self, count: int) -> list[Outgoing]:
+        """The oldest ``count`` messages that are not acknowledged."""
+        return [outgoing for outgoing, _ in islice(self._ring or (), count)]
+
     def mark_sent(self, count: int) -> None:
         """``count`` more messages went to a carrier."""
         if not 0 <= count <= self.waiting:

@@ -176,6 +176,8 @@ class RequestRouter:
             raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
         if protocol.public_ids and self._config.bind_network and not session.handshake.same_network(exchange.peer):
             raise HandshakeRefused(HandshakeCode.UNKNOWN_SID)
+        if session.race is not None:
+            session.race.ask()
         if protocol.falls_back:
             self._carry(exchange, protocol, located, session)
             return

@@ -31,6 +31,7 @@ from .upgrade import Probe
 
 if TYPE_CHECKING:
     from .handshake import Handshake
+    from .race import Race
 
 __all__ = ["Session", "SessionEnv"]
 
@@ -80,7 +81,7 @@ class Session(Timed):
     __slots__ = (
         "_abandoned", "_attachments", "_decoder", "_delivery", "_encoding", "_flush_due", "_framed", "_parted", "_patience", "_reason",
         "_stream", "binary", "connect_alarm", "env", "expecting", "grace", "handshake", "heard", "heartbeat", "id", "in_flight", "outbox",
-        "probe", "protocol", "sockets", "state", "transport", "unproven",
+        "probe", "protocol", "race", "sockets", "state", "transport", "unproven",
     )  # fmt: skip
 
     def __init__(self, id_: str, protocol: Protocol, env: SessionEnv, handshake: Handshake, binary: bool = True) -> None:
@@ -93,6 +94,8 @@ class Session(Timed):
         self.state = SessionState.OPENING
         self.transport: Transport | None = None
         self.probe: Probe | None = None
+        #: While its client tries two ways at once.
+        self.race: Race | None = None
         self.outbox = Outbox(env.config.max_queue_messages, env.config.max_queue_bytes)
         #: Whatever the layer above keeps for this session (its namespaces).
         self.sockets: Any = None
@@ -142,7 +145,7 @@ class Session(Timed):
     def open(self, transport: Transport, opened: Open, told: Callable[[Session], None]) -> None:
         """Take the first carrier and say what the dialect says first; ``told`` may add to it, in the same poll's answer."""
         self._step(Input.ATTACH)
-        self._carry(transport)
+        self.carry(transport)
         for packet in self.protocol.open_packets(opened):
             self.send(Outgoing(packet))
         if self.state is not SessionState.CLOSED:
@@ -176,24 +179,42 @@ class Session(Timed):
             self._step(Input.ATTACH)
             self.outbox.rollback()
             self.unproven, self.expecting = True, False
-            self._carry(transport)
+            self.carry(transport)
             self.heartbeat.start(self)
         transport.start()
         self.flush()
 
     def prove(self) -> None:
         """Something came from the peer on this carrier: it works, and what was sent on it has arrived."""
-        if self.unproven:
+        if self.race is not None:
+            if self.transport is not None:
+                self.race.decide(self.transport)
+        elif self.unproven:
             self.unproven = False
             self.outbox.ack_sent()
             if self.transport is not None:
-                self._carry(self.transport)
+                self.carry(self.transport)
 
-    def _carry(self, transport: Transport) -> None:
-        self.transport = transport
-        self.in_flight = False
+    def _end_trial(self) -> None:
+        """The carrier must do, proven or not."""
+        self.flush()
+        if self.race is not None:
+            self.race.finish()
+        self.prove()
+
+    def settle(self, decoder: Decoder) -> None:
+        """The race of two carriers is over; what the one that won has brought last is in ``decoder``."""
+        self.race = None
+        self._decoder = decoder
+        self.prove()
+
+    def carry(self, transport: Transport) -> None:
+        """Make that the carrier."""
+        if transport is not self.transport:
+            self.transport = transport
+            self.in_flight = False
         self.heartbeat = heartbeat_of(self.protocol, transport.streaming)
-        self._delivery = delivery_to(transport.streaming)
+        self._delivery = delivery_to(transport.streaming) if self.race is None else self.race.delivery(transport)
         self._framed = transport.framing in (Framing.FRAME, Framing.FRAME_DEFLATED)
         if self._framed:
             self.binary = self.binary and transport.binary
@@ -245,7 +266,10 @@ class Session(Timed):
         if not self.push(outgoing):
             return False
         if transport is not None and transport.ready:
-            self._flush_soon()
+            if transport.streaming:
+                self.flush()
+            else:
+                self.flush_soon()
         return True
 
     def push(self, outgoing: Outgoing) -> bool:
@@ -264,7 +288,7 @@ class Session(Timed):
             return True
         if self.unproven and self.outbox.sent > self.outbox.acked:
             # Too much to keep for a carrier that may yet fail.
-            self.prove()
+            self._end_trial()
             return self.push(outgoing)
         if self.env.config.slow_consumer == "close" and not outgoing.volatile:
             log.warning("! %s...: queue full (%d messages, %d bytes)", self.id[:12], len(self.outbox), self.outbox.bytes)
@@ -284,7 +308,7 @@ class Session(Timed):
         if held is not None and not self.send(held):
             log.debug("> %s...: a held message was not taken", self.id[:12])
 
-    def _flush_soon(self) -> None:
+    def flush_soon(self) -> None:
         """Write at the end of this turn of the loop, so that one poll takes all that one handler emits."""
         if not self._flush_due:
             self._flush_due = True
@@ -320,7 +344,7 @@ class Session(Timed):
 
     def on_data(self, transport: Transport, data: str | bytes) -> Awaitable[None] | None:
         """Decode and dispatch; a peer that breaks the protocol is closed before the error goes back to the transport."""
-        if transport is not self.transport:
+        if transport is not self.transport and (self.race is None or not self.race.runs(transport)):
             if self.probe is not None and transport is self.probe.transport:
                 self.probe.on_data(data)
             return None
@@ -334,9 +358,9 @@ class Session(Timed):
                     if type(packet) is Event or type(packet) is Message:
                         self.env.on_packet(self, packet)
                     else:
-                        self._on_packet(packet)
+                        self.on_packet(packet)
                 elif not self._awaits_attachments and self._decoder.pending:
-                    self._await_attachments()
+                    self.await_attachments()
             else:
                 self._on_body(transport, data)
         except Refused as error:
@@ -346,12 +370,15 @@ class Session(Timed):
         return None
 
     def _on_body(self, transport: Transport, data: str | bytes) -> None:
+        if self.race is not None:
+            self.race.on_data(transport, data)
+            return
         if self.unproven:
             self.prove()
             if self._framed:
                 packet = self._decoder.message(data)
                 if packet is not None:
-                    self._on_packet(packet)
+                    self.on_packet(packet)
                 return
         if transport.framing is Framing.CALL and isinstance(data, str):
             data = self.protocol.script_body(data)
@@ -361,11 +388,11 @@ class Session(Timed):
         for packet in packets:
             if self.state is SessionState.CLOSED:
                 return
-            self._on_packet(packet)
+            self.on_packet(packet)
         if not self._awaits_attachments and self._decoder.pending:
-            self._await_attachments()
+            self.await_attachments()
 
-    def _on_packet(self, packet: Packet) -> None:
+    def on_packet(self, packet: Packet) -> None:
         kind = type(packet)
         if kind is Pong:
             self.heartbeat.on_pong(self)
@@ -384,9 +411,9 @@ class Session(Timed):
 
     def _on_receipt(self, receipt: Receipt) -> None:
         self.send(Outgoing(receipt.ack))
-        self._on_packet(receipt.packet)
+        self.on_packet(receipt.packet)
 
-    def _await_attachments(self) -> None:
+    def await_attachments(self) -> None:
         """A packet whose attachments never come holds memory: it has as long as a heartbeat.
 
         Raises ProtocolError when the client is in no namespace (CVE-2026-48804).
@@ -423,6 +450,8 @@ class Session(Timed):
             self.drop_probe()
         elif self._abandoned is not None and transport in self._abandoned:
             self._abandoned.remove(transport)
+        elif self.race is not None and self.race.lost(transport):
+            return
         elif transport is self.transport and self.state is not SessionState.CLOSED:
             self.close(self._reason if self.state is SessionState.CLOSING else _REASONS[loss])
 
@@ -451,7 +480,7 @@ class Session(Timed):
         self.probe = None
         last = NOOP.body(self._encode_for(old))[0]
         self.binary = probe.binary
-        self._carry(probe.transport)
+        self.carry(probe.transport)
         # The client says "5" only after its last poll has ended: what that poll carried has arrived.
         self.outbox.ack_sent()
         old.close(last)
@@ -463,9 +492,9 @@ class Session(Timed):
         if probe is not None:
             probe.stop()
             self._step(Input.PROBE_LOST)
-            self._part(probe.transport)
+            self.part(probe.transport)
 
-    def _part(self, carrier: Transport, last: bytes = b"", code: int = 1000, text: str = "") -> None:
+    def part(self, carrier: Transport, last: bytes = b"", code: int = 1000, text: str = "") -> None:
         """Close a carrier; it may still wait for its peer's goodbye."""
         self.env.lingering.add(carrier)
         carrier.close(last, code, text)
@@ -489,8 +518,7 @@ class Session(Timed):
         if parting is not None:
             self._parted = self.send(Outgoing(parting))
         if self.unproven:
-            self.flush()
-            self.prove()
+            self._end_trial()
         if self.state in (SessionState.OPENING, SessionState.DETACHED) or not len(self.outbox):
             self.close(reason)
             return
@@ -506,17 +534,20 @@ class Session(Timed):
             return
         self._step(Input.CLOSE)
         self._forget_deadlines()
+        if self.race is not None:
+            self.race.stop()
+            self.race = None
         transport, probe, abandoned = self.transport, self.probe, self._abandoned
         self.transport = self.probe = self._stream = self._abandoned = None
         self.outbox.clear()
         self._decoder = DEAD
         for carrier in abandoned or ():
-            self._part(carrier)
+            self.part(carrier)
         if probe is not None:
             probe.stop()
-            self._part(probe.transport)
+            self.part(probe.transport)
         if transport is not None:
-            self._part(transport, self._last_words(transport, reason), close_code(reason, code), text or reason.text)
+            self.part(transport, self._last_words(transport, reason), close_code(reason, code), text or reason.text)
         self.env.on_closed(self, reason)
 
     def _forget_deadlines(self) -> None:

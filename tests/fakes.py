@@ -105,6 +105,14 @@ class FakePoll(FakeStream):
         self.is_ready = False
         self.takes: bool | None = True
 
+    def first(self, body: bytes) -> None:
+        self.delegate.on_data(self, body.decode())
+
+    def start(self) -> None:
+        super().start()
+        if self.is_ready:
+            self.delegate.on_ready(self)
+
     def park(self) -> None:
         """A GET arrives."""
         self.is_ready = True

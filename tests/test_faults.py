@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -60,7 +61,20 @@ NUMBERS = list(range(40))
 def ways_out(websocket: bool) -> list[Case]:
     """The cases in which something works in an engine with a WebSocket that opens, or without."""
     names = [case for case in CASES if websocket or case not in FOR_WEBSOCKET_ONLY]
-    return [Case(case, **{"steps": ("stream",), "seconds": 12, **CASES[case][1]}) for case in names]
+    return [
+        Case(case, **{"steps": ("stream",), "seconds": 12, "options": {"query": {"case": case}}, **CASES[case][1]}) for case in names
+    ]
+
+
+def count_joins(stage: Stage) -> Counter[str]:
+    """case -> how often its client has come to the application."""
+    joins: Counter[str] = Counter()
+
+    @stage.sio.use
+    def count(sid: str, environ: dict[str, Any], auth: Any) -> None:
+        joins[environ["anywire.request"].argument("case")] += 1
+
+    return joins
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -68,9 +82,12 @@ def reports(request: pytest.FixtureRequest) -> dict[str, Report]:
     """An engine's reports by case."""
     told: dict[str, Report] = {}
     with Stage() as stage, engine(request.param) as browser:
+        joins = count_joins(stage)
         cases = ways_out(stage.speaks_websocket(browser))
         for first in range(0, len(cases), BATCH):
             told |= stage.play(browser, cases[first : first + BATCH])
+    for name, report in told.items():
+        report["joins"] = joins[name]
     return told
 
 
@@ -88,3 +105,13 @@ def test_the_client_is_connected_in_time_and_each_message_arrives_once_and_in_or
         assert seen == sorted(seen)
     else:
         assert report["said"]["stream"] == [NUMBERS, [NUMBERS]], report
+
+
+#: Cases that are connected more than once by their nature, or whose way lets one of two tries through half.
+COMES_AGAIN = {name for name, (_, case) in CASES.items() if "heals" in case or case.get("steps")}
+
+
+@pytest.mark.parametrize("name", sorted(CASES.keys() - COMES_AGAIN))
+def test_the_application_sees_one_client_however_many_ways_it_tried(reports: dict[str, Report], name: str) -> None:
+    if name in reports:
+        assert reports[name]["joins"] == 1, reports[name]

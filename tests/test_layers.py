@@ -49,6 +49,7 @@ LAYERS: dict[str, int] = {
     "server.heartbeat": 2,
     "server.outbox": 2,
     "server.outgoing": 2,
+    "server.race": 2,
     "server.upgrade": 2,
     "transports.poller": 2,
     # 3: one connection

@@ -52,18 +52,19 @@ function htmlfile(route) {
  * XHR long-polling: the server holds each GET until it has packets.
  *
  * The session begins by a POST of the packets that wait, which our server answers like a poll: within one round trip it is known
- * to work both ways. Other servers refuse that, and are asked by a GET from then on.
+ * to work both ways. Other servers refuse that, and are asked by a GET from then on; the first time a little later, for they would
+ * make a session of it beside that of a WebSocket which is about to be proven.
  */
 
 function polling(route) {
   var first = !route._opts._plain && route._first;
 
   return httpTransport(route, function (done) {
-    var sent = first, abort = request(route, sent && (sent.join(SEPARATOR) || '6'), function (error, text) {
+    var timer, sent = first, abort = request(route, sent && (sent.join(SEPARATOR) || '6'), function (error, text) {
       // XDomainRequest knows no status, and has no text then.
       if (sent && /^(HTTP 400|$)/.test(error + text)) {
         route._opts._plain = 1;
-        abort = request(route, '', done);
+        timer = setTimeout(function () { abort = request(route, '', done); }, 100);
       } else {
         route._taken = sent;
         done(error, text);
@@ -71,7 +72,10 @@ function polling(route) {
     });
 
     first = 0;
-    return function () { abort(); };
+    return function () {
+      clearTimeout(timer);
+      abort();
+    };
   }, request);
 }
 
@@ -680,7 +684,8 @@ function backoff(attempt, opts, random) {
  * within its head start, or has failed, the next one is tried beside it. The first that brings the handshake carries the
  * session; the others are closed. But it is proven only when the server has answered what was sent over it: some proxies
  * open a WebSocket and swallow its frames. One that stays silent is overtaken by the next, which sends the same again;
- * nothing doubles by that, for before the first answer only requests to join namespaces are sent.
+ * nothing doubles by that, for before the first answer only requests to join namespaces are sent, and our server knows by a
+ * token that a WebSocket and the first POST beside it are one session ("race").
  * Later the session moves on to a WebSocket, if one can be had.
  */
 
@@ -691,10 +696,21 @@ var OPENING = 0, OPEN = 1, UPGRADING = 2, CLOSED = 3,
   // Milliseconds beyond the server's own patience, for what is already here.
   LATE = 1000;
 
-/** From how long a transport takes, as far as is known, how long to wait for it before another one is tried beside it; both in milliseconds. */
+/**
+ * From how long a transport takes, as far as is known, how long to wait for it before another one is tried beside it; both in milliseconds.
+ * A guess that is too low costs a request: both are one session.
+ */
 function headStart(ms) {
-  // Old engines need 45 for a POST alone.
-  return Math.max(75, Math.min(1.25 * ms, 2000));
+  return Math.min(30 + ms, 2000);
+}
+
+/** What nobody guesses; 1, which names no race, in a browser whose chance can be guessed. */
+function secret() {
+  try {
+    return slice(global.crypto.getRandomValues(new global.Uint8Array(16))).join('');
+  } catch (old) {
+    return 1;
+  }
 }
 
 /**
@@ -710,6 +726,7 @@ function connect(target, opts, names, delay, upgrade) {
     tried = [],    // transports that may still bring the handshake
     errors = [],   // the others, each 'name: why it failed'
     server,        // its handshake
+    race = secret(),  // by it our server knows that what comes two ways is one session
     hedge, heart, reading,
     late,          // the one that carries, if it should have been proven by now
 
@@ -757,7 +774,7 @@ function connect(target, opts, names, delay, upgrade) {
       name: name,
       _opts: opts,
       _cross: target._cross,
-      _params: { EIO: 4, aw: 1, transport: name, sid: doubted ? undefined : self.id },
+      _params: { EIO: 4, aw: race, transport: name, sid: doubted ? undefined : self.id },
       _first: doubted && doubted.concat(buffer),
 
       /** The URL of the next request; `t` keeps caches out. */
@@ -806,8 +823,11 @@ function connect(target, opts, names, delay, upgrade) {
     var transport;
     clearTimeout(hedge);
     late = self.transport;
-    // Nothing came back yet. A CONNECT to a namespace that nobody has is refused at once, however long the page's own takes.
-    if (late) { give(late, '40/!,'); }
+    if (late) {
+      // Nothing came back yet. A CONNECT to a namespace that nobody has is refused at once, however long the page's own takes.
+      note(late, 'no answer');
+      write('40/!,');
+    }
     while (!transport && names.length) { transport = start(names.shift()); }
     if (transport) {
       tried.push(transport);
@@ -857,12 +877,11 @@ function connect(target, opts, names, delay, upgrade) {
     var overtaken = self.transport, taken = transport._route._taken;
     tried = without(tried, transport);
     // Another may carry only if it is proven already, or this one is not in time; until then it waits for its turn.
-    if (overtaken && !late && !taken) {
+    if (overtaken && overtaken !== late && !taken) {
       names.unshift(transport.name);
+      transport._route._params.sid = handshake.sid;
       return silence(transport);
     }
-    if (late) { note(late, 'no answer'); }
-    late = 0;
     server = handshake;
     self.id = server.sid;
     buffer = doubted.concat(buffer).slice(taken ? taken.length : 0);
@@ -1137,7 +1156,7 @@ function Manager(url, options) {
     wake();
     busy = true;
     engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank),
-      opts.fallbackDelay || headStart(works[1] || roundTrips()) + attempts * 500,
+      opts.fallbackDelay || headStart(works[1] | 0) + attempts * 500,
       opts.upgrade && shy != 'websocket' && /websocket/.test(opts.transports));
 
     engine.onopen = function () {
@@ -1531,15 +1550,6 @@ function parseTarget(url, opts) {
     _path: parts[3] || '/',
     _query: parts[4].replace('?', '&')
   };
-}
-
-/**
- * Milliseconds that a connection and an answer will take, as those of the page tell, or else a guess. A browser that had a
- * connection already tells no time for it, so that a round trip more is reckoned.
- */
-function roundTrips() {
-  var timing = (global.performance || 0).timing || 0;
-  return 2 * timing.responseStart - timing.requestStart - timing.connectStart || 100;
 }
 
 /**

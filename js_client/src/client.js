@@ -25,15 +25,6 @@ function parseTarget(url, opts) {
 }
 
 /**
- * Milliseconds that a connection and an answer will take, as those of the page tell, or else a guess. A browser that had a
- * connection already tells no time for it, so that a round trip more is reckoned.
- */
-function roundTrips() {
-  var timing = (global.performance || 0).timing || 0;
-  return 2 * timing.responseStart - timing.requestStart - timing.connectStart || 100;
-}
-
-/**
  * The Socket of the namespace that url's path names ("https://host/chat?token=1" -> "/chat"), connecting unless
  * opts.autoConnect is false. Namespaces of one server share a connection, except with opts.forceNew or multiplex: false.
  */

@@ -5,7 +5,8 @@
  * within its head start, or has failed, the next one is tried beside it. The first that brings the handshake carries the
  * session; the others are closed. But it is proven only when the server has answered what was sent over it: some proxies
  * open a WebSocket and swallow its frames. One that stays silent is overtaken by the next, which sends the same again;
- * nothing doubles by that, for before the first answer only requests to join namespaces are sent.
+ * nothing doubles by that, for before the first answer only requests to join namespaces are sent, and our server knows by a
+ * token that a WebSocket and the first POST beside it are one session ("race").
  * Later the session moves on to a WebSocket, if one can be had.
  */
 
@@ -16,10 +17,21 @@ var OPENING = 0, OPEN = 1, UPGRADING = 2, CLOSED = 3,
   // Milliseconds beyond the server's own patience, for what is already here.
   LATE = 1000;
 
-/** From how long a transport takes, as far as is known, how long to wait for it before another one is tried beside it; both in milliseconds. */
+/**
+ * From how long a transport takes, as far as is known, how long to wait for it before another one is tried beside it; both in milliseconds.
+ * A guess that is too low costs a request: both are one session.
+ */
 function headStart(ms) {
-  // Old engines need 45 for a POST alone.
-  return Math.max(75, Math.min(1.25 * ms, 2000));
+  return Math.min(30 + ms, 2000);
+}
+
+/** What nobody guesses; 1, which names no race, in a browser whose chance can be guessed. */
+function secret() {
+  try {
+    return slice(global.crypto.getRandomValues(new global.Uint8Array(16))).join('');
+  } catch (old) {
+    return 1;
+  }
 }
 
 /**
@@ -35,6 +47,7 @@ function connect(target, opts, names, delay, upgrade) {
     tried = [],    // transports that may still bring the handshake
     errors = [],   // the others, each 'name: why it failed'
     server,        // its handshake
+    race = secret(),  // by it our server knows that what comes two ways is one session
     hedge, heart, reading,
     late,          // the one that carries, if it should have been proven by now
 
@@ -82,7 +95,7 @@ function connect(target, opts, names, delay, upgrade) {
       name: name,
       _opts: opts,
       _cross: target._cross,
-      _params: { EIO: 4, aw: 1, transport: name, sid: doubted ? undefined : self.id },
+      _params: { EIO: 4, aw: race, transport: name, sid: doubted ? undefined : self.id },
       _first: doubted && doubted.concat(buffer),
 
       /** The URL of the next request; `t` keeps caches out. */
@@ -131,8 +144,11 @@ function connect(target, opts, names, delay, upgrade) {
     var transport;
     clearTimeout(hedge);
     late = self.transport;
-    // Nothing came back yet. A CONNECT to a namespace that nobody has is refused at once, however long the page's own takes.
-    if (late) { give(late, '40/!,'); }
+    if (late) {
+      // Nothing came back yet. A CONNECT to a namespace that nobody has is refused at once, however long the page's own takes.
+      note(late, 'no answer');
+      write('40/!,');
+    }
     while (!transport && names.length) { transport = start(names.shift()); }
     if (transport) {
       tried.push(transport);
@@ -182,12 +198,11 @@ function connect(target, opts, names, delay, upgrade) {
     var overtaken = self.transport, taken = transport._route._taken;
     tried = without(tried, transport);
     // Another may carry only if it is proven already, or this one is not in time; until then it waits for its turn.
-    if (overtaken && !late && !taken) {
+    if (overtaken && overtaken !== late && !taken) {
       names.unshift(transport.name);
+      transport._route._params.sid = handshake.sid;
       return silence(transport);
     }
-    if (late) { note(late, 'no answer'); }
-    late = 0;
     server = handshake;
     self.id = server.sid;
     buffer = doubted.concat(buffer).slice(taken ? taken.length : 0);

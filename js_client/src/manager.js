@@ -85,7 +85,7 @@ function Manager(url, options) {
     wake();
     busy = true;
     engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank),
-      opts.fallbackDelay || headStart(works[1] || roundTrips()) + attempts * 500,
+      opts.fallbackDelay || headStart(works[1] | 0) + attempts * 500,
       opts.upgrade && shy != 'websocket' && /websocket/.test(opts.transports));
 
     engine.onopen = function () {

@@ -81,7 +81,8 @@ class EngineIO(Protocol):
             raise HandshakeRefused(HandshakeCode.UNKNOWN_SID)
         binary = transport in ("websocket", "polling") and arguments.get("b64") not in ("1", "true")
         posts = transport == "polling" and sid is None and self.own_client(query)
-        return Located(transport, sid, binary, posts=posts)
+        race = self.race(query) if posts or (transport == "websocket" and sid is None) else ""
+        return Located(transport, sid, binary, posts=posts, race=race)
 
     def _transport(self, arguments: dict[str, str]) -> str:
         name = arguments.get("transport", "")
@@ -92,6 +93,10 @@ class EngineIO(Protocol):
         if name not in ("websocket", "polling", "htmlfile"):
             raise HandshakeRefused(HandshakeCode.UNKNOWN_TRANSPORT)
         return name
+
+    def race(self, query: str) -> str:
+        """The token of a client that tries two ways at once; "" without one."""
+        return ""
 
     def script_body(self, data: str) -> str:
         r"""Clients write a newline as ``\n`` and a literal ``\n`` as ``\\n`` (engine.io, lib/transports/polling-jsonp.ts)."""

@@ -42,7 +42,7 @@ test('a request says the query of the address, of the options and of the protoco
   world.page.io('http://host/?a=1', { query: { b: '2 3', none: undefined }, transports: ['polling'], path: '/live' });
   world.run(10);
   const [first] = world.requests;
-  assert.match(first.url, /^http:\/\/host\/live\/\?t=[a-z0-9]+&a=1&b=2%203&EIO=4&aw=1&transport=polling$/);
+  assert.match(first.url, /^http:\/\/host\/live\/\?t=[a-z0-9]+&a=1&b=2%203&EIO=4&aw=\d{16,48}&transport=polling$/);
   world.run(100);
   assert.equal(new Set(world.requests.map(({ url }) => url)).size, world.requests.length);
   const old = new World();

@@ -133,7 +133,7 @@ test('a page that goes says goodbye, by beacon where it polls, and one that come
 });
 
 test('a page that is shown the first time, or looked at again, does not connect twice', () => {
-  const world = new World();
+  const world = new World({ rtt: 10 });
   world.io();
   world.browser.window.dispatch('pageshow');
   world.run(100);
@@ -174,7 +174,7 @@ test('Internet Explorer 6-8 are listened to by attachEvent', () => {
 });
 
 test('a transport that dies again and again soon after it worked is tried last, and one that works is kept', () => {
-  const world = new World(), socket = world.io();
+  const world = new World({ rtt: 10 }), socket = world.io();
   world.run(100);
   for (let i = 0; i < 3; i++) {
     assert.equal(socket.io.engine.transport.name, 'websocket');
@@ -206,7 +206,7 @@ test('deaths that are far between are not held against a transport', () => {
 // -- memory
 
 const visit = (storage, modes, options = {}) => {
-  const world = new World({ modes, globals: { localStorage: storage } });
+  const world = new World({ rtt: 10, modes, globals: { localStorage: storage } });
   const socket = world.io('http://host/', { upgrade: false, ...options });
   world.run(3000);
   assert.equal(socket.connected, true);

@@ -8,11 +8,20 @@ let last = 0;
 /** One session of the played server: what it heard, what it has to say, and over what. */
 class Session {
   constructor(world) {
-    Object.assign(this, { world, id: `session${++last}`, heard: [], queue: [], carrier: null, closed: false });
+    Object.assign(this, { world, id: `session${++last}`, heard: [], queue: [], said: [], taken: 0, carrier: null, closed: false });
+  }
+  /** A first packet, of which another carrier of the race may have brought as many. */
+  bring(lane, packet) {
+    if (packet === '6') return this.hear(packet);
+    lane.brought = (lane.brought ?? 0) + 1;
+    if (lane.brought <= this.taken) return;
+    this.taken = lane.brought;
+    this.hear(packet);
   }
   /** Says packets, now or when there is a carrier. */
   say(...packets) {
     this.queue.push(...packets);
+    this.said.push(...packets);
     this.flush();
   }
   flush() {
@@ -53,11 +62,11 @@ export class World {
    * `globals` and `without`: of load().
    */
   constructor({ modes = {}, rtt = 20, joins = true, plain = false, globals = {}, without = [], ...options } = {}) {
-    Object.assign(this, { modes, rtt, joins, plain, requests: [], sockets: [], sessions: new Map(), trace: [], beacons: [] });
+    Object.assign(this, { modes, rtt, joins, plain, requests: [], sockets: [], sessions: new Map(), races: new Map(), trace: [], beacons: [] });
     this.clock = new Clock();
     const navigator = { onLine: true, sendBeacon: (url, body) => { this.beacons.push([url, body]); return true; }, ...options.navigator };
     this.browser = new Browser((...request) => this.request(...request), { ...options, navigator });
-    const made = { ...this.browser.globals, ...this.clock.globals, WebSocket: this.webSocket(), FileReader: this.fileReader(), Blob, ...globals };
+    const made = { ...this.browser.globals, ...this.clock.globals, WebSocket: this.webSocket(), FileReader: this.fileReader(), Blob, crypto, ...globals };
     for (const name of without) delete made[name];
     this.page = load(made, without);
     this.browser.enter(this.page);
@@ -100,6 +109,18 @@ export class World {
     return `0${JSON.stringify({ sid: session.id, upgrades, pingInterval, pingTimeout, maxPayload })}`;
   }
 
+  /** Says the handshake of a new session, which others may join by the token of a race, if this is a server of ours. */
+  greet(session, token) {
+    session.queue.unshift(this.open(session));
+    session.said.unshift(session.queue[0]);
+    if (token?.length >= 16 && !this.plain) this.races.set(token, session);
+  }
+
+  /** The client has chosen: its race is over. */
+  decide(session) {
+    for (const [token, racing] of this.races) if (racing === session) this.races.delete(token);
+  }
+
   // -- HTTP
 
   request(method, url, body, on) {
@@ -128,10 +149,12 @@ export class World {
     if (mode === 'silent' || request.over || (mode === 'deaf' && request.method === 'POST')) return;
     if (mode === 'refuse') return request.answer('Bad Gateway', 502);
     if (mode === 'html') return request.answer('<html>Please log in</html>');
-    const sid = request.query.get('sid'), session = sid ? this.sessions.get(sid) : new Session(this);
+    const sid = request.query.get('sid'), posts = request.method === 'POST' && !sid;
+    const rival = posts && this.races.get(request.query.get('aw')), session = sid ? this.sessions.get(sid) : rival || new Session(this);
+    if (sid) this.decide(session);
     if (!session) return request.answer('{"code":1,"message":"Session ID unknown"}', 400);
-    const begins = request.method === 'POST' && !sid;
-    if (begins && (this.plain || request.query.get('aw') !== '1' || request.transport !== 'polling')) {
+    const begins = posts;
+    if (begins && (this.plain || !request.query.get('aw') || request.transport !== 'polling')) {
       return request.answer('{"code":2,"message":"Bad handshake method"}', 400);
     }
     if (request.method === 'POST' && !begins) {
@@ -145,8 +168,10 @@ export class World {
       on.head(200);
       request.chunk(`<script>var _ = function (m) { parent.anywire_htmlfile[${request.query.get('i')}](m); };</script>`);
     }
-    if (!sid) session.queue.unshift(this.open(session));
-    if (begins) request.body.split('\x1e').forEach((packet) => session.hear(packet));
+    if (!sid && !rival) this.greet(session, posts && request.query.get('aw'));
+    if (begins) request.body.split('\x1e').forEach((packet) => session.bring(request, packet));
+    if (rival?.spoke) return request.answer(session.said.join('\x1e'));
+    if (rival) session.queue = [...session.said];
     session.carrier = new Poll(request);
     session.flush();
   }
@@ -188,12 +213,14 @@ export class World {
     socket.onopen?.({});
     // Frames are eaten both ways, or one way.
     if (mode === 'mute') return;
-    const sid = socket.query.get('sid');
-    socket.session = sid ? this.sessions.get(sid) : new Session(this);
+    const sid = socket.query.get('sid'), rival = !sid && this.races.get(socket.query.get('aw'));
+    socket.session = sid ? this.sessions.get(sid) : rival || new Session(this);
     if (!socket.session) return socket.die(1005);
-    if (!sid) {
+    if (rival) {
+      socket.say(rival.said[0]);
+    } else if (!sid) {
       this.carry(socket);
-      socket.session.queue.unshift(this.open(socket.session));
+      this.greet(socket.session, socket.query.get('aw'));
       socket.session.flush();
     }
   }
@@ -216,8 +243,16 @@ export class World {
     } else if (packet === '5') {
       this.carry(socket);
       socket.session.flush();
-    } else {
+    } else if (!this.races.size) {
       socket.session.hear(packet);
+    } else {
+      if (!/^4[01]/.test(packet)) this.decide(socket.session);
+      if (!socket.session.spoke && socket.session.carrier instanceof Poll) {
+        this.carry(socket);
+        socket.session.said.slice(1).forEach((said) => socket.say(said));
+      }
+      socket.session.spoke = true;
+      socket.session.bring(socket, packet);
     }
   }
 
