@@ -171,7 +171,8 @@ class Race:
             # The header of what has attachments, which no request to join has.
             self.decide(transport)
             self.finish()
-            session.await_attachments()
+            if session.alive:
+                session.await_attachments()
         elif self._decided:
             self.decide(transport)
 
@@ -204,11 +205,10 @@ class Race:
     def finish(self) -> None:
         """The carrier that leads has won, whatever it has brought."""
         leader = self._of(self.session.transport)
-        assert leader is not None
-        self.decide(leader.transport)
-        if self.session.race is self:
-            self.session.settle(leader.decoder)
-
+        if leader is not None:
+            self.decide(leader.transport)
+            if self.session.race is self:
+                self.session.settle(leader.decoder)
 
     def lost(self, transport: Transport) -> bool:
         """A carrier has gone; whether the session has another one."""

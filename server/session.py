@@ -476,6 +476,8 @@ class Session(Timed):
         old = self.transport
         assert old is not None
         probe.stop()
+        if self.race is not None:
+            self.race.finish()
         self._step(Input.UPGRADE)
         self.probe = None
         last = NOOP.body(self._encode_for(old))[0]

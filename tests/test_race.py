@@ -320,6 +320,34 @@ def test_attachments_come_whole_over_the_carrier_that_wins_by_them(run: Callable
     racing(case, run)
 
 
+def test_attachments_of_who_has_joined_nothing_end_the_session(run: Callable[..., Any]) -> None:
+    async def case(site: Site) -> None:
+        await site.open_socket()
+        site.socket.send(text('451-["file",{"_placeholder":true,"num":0}]'))
+        kind, reason = await site.socket.frame()
+        assert (kind, reason[2:]) == (0x88, b"attachments before CONNECT")
+        assert (site.sessions, site.races) == (0, 0)
+
+    racing(case, run)
+
+
+def test_an_upgrade_of_who_has_not_said_all_again_ends_the_race(run: Callable[..., Any]) -> None:
+    async def case(site: Site) -> None:
+        opened = await site.open_socket()
+        await site.say("40")
+        await site.say("40/chat,")
+        await site.begin(b"40")
+        async with RawClient(site.sio.port) as upgrade:
+            assert (await upgrade.upgrade(BASE + "websocket&sid=" + opened["sid"])).status == 101
+            upgrade.send(text("2probe") + text("5"))
+            assert (await upgrade.frame())[1] == b"3probe"
+            upgrade.send(text('42["say","hello"]'))
+            await asyncio.sleep(0.05)
+            assert (site.said, site.sessions, site.races) == (["hello"], 1, 0)
+
+    racing(case, run)
+
+
 def test_a_client_that_has_nothing_more_to_say_is_asked_and_its_answer_decides(run: Callable[..., Any]) -> None:
     async def case(site: Site) -> None:
         await site.open_socket()
