@@ -209,14 +209,14 @@ class Hub:
             for socket in sockets:
                 socket.send(outgoing)
             return None
-        direct, queued = sockets[:SLICE], sockets[SLICE:]
+        direct, queued, connected = sockets[:SLICE], sockets[SLICE:], Socket.CONNECTED
         for socket in direct:
-            if socket.state == Socket.CONNECTED:
+            if socket.state == connected:
                 socket.session.send(outgoing)
             else:
                 socket.send(outgoing)
         for socket in queued:
-            if socket.state == Socket.CONNECTED and not outgoing.volatile:
+            if socket.state == connected and not outgoing.volatile:
                 socket.session.hold(outgoing)
             else:
                 socket.send(outgoing)

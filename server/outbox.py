@@ -16,9 +16,10 @@ __all__ = ["Outbox"]
 
 
 class Outbox:
-    """The marks count messages since the session opened. The ring exists only while something is in it."""
+    """The marks count the messages that had to be kept, since the session opened; what a stream takes at once is not among them. The
+    ring exists only while something is in it."""
 
-    __slots__ = ("_ring", "acked", "bytes", "held", "last", "max_bytes", "max_messages", "sent")
+    __slots__ = ("_ring", "acked", "bytes", "last", "max_bytes", "max_messages", "sent")
 
     def __init__(self, max_messages: int, max_bytes: int) -> None:
         self.max_messages = max_messages
@@ -26,8 +27,6 @@ class Outbox:
         self.acked = self.sent = self.last = 0
         self.bytes = 0
         self._ring: deque[tuple[Outgoing, int]] | None = None
-        #: A message that a stream will be given within this turn or the next ones, without the ring's cost; see :meth:`hold`.
-        self.held: Outgoing | None = None
 
     def __len__(self) -> int:
         """Messages that are not acknowledged yet."""
@@ -37,27 +36,6 @@ class Outbox:
     def waiting(self) -> int:
         """Messages that no carrier has been given."""
         return self.last - self.sent
-
-    def pass_through(self) -> None:
-        """Count a message that a stream took at once; only right while the outbox is empty."""
-        self.acked = self.sent = self.last = self.last + 1
-
-    def hold(self, outgoing: Outgoing) -> None:
-        """Keep the next message aside; only right while the outbox is empty. It must be released before anything else is pushed."""
-        self.held = outgoing
-        self.last += 1
-
-    def release_through(self) -> None:
-        """The held message went to a stream that took it at once."""
-        self.held = None
-        self.acked = self.sent = self.last
-
-    def release(self) -> Outgoing | None:
-        """Take the held message out again, uncounted."""
-        held, self.held = self.held, None
-        if held is not None:
-            self.last -= 1
-        return held
 
     def push(self, outgoing: Outgoing, size: int) -> bool:
         """Append a message of ``size`` bytes. False, and nothing kept, when it would break a limit.
@@ -111,6 +89,6 @@ class Outbox:
 
     def clear(self) -> None:
         """The session has ended; hold nothing."""
-        self._ring = self.held = None
+        self._ring = None
         self.bytes = 0
         self.acked = self.sent = self.last

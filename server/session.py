@@ -79,9 +79,9 @@ class Session(Timed):
     """One peer. ``id`` is the engine's id: a secret between the two sides, never shown to others."""
 
     __slots__ = (
-        "_abandoned", "_attachments", "_decoder", "_delivery", "_encoding", "_flush_due", "_framed", "_parted", "_patience", "_reason",
-        "_stream", "binary", "connect_alarm", "env", "expecting", "grace", "handshake", "heard", "heartbeat", "id", "in_flight", "outbox",
-        "probe", "protocol", "race", "sockets", "state", "transport", "unproven",
+        "_abandoned", "_attachments", "_decoder", "_delivery", "_direct", "_encoding", "_flush_due", "_framed", "_held", "_parted",
+        "_patience", "_reason", "_stream", "binary", "connect_alarm", "env", "expecting", "grace", "handshake", "heard", "heartbeat", "id",
+        "in_flight", "outbox", "probe", "protocol", "race", "sockets", "state", "transport", "unproven",
     )  # fmt: skip
 
     def __init__(self, id_: str, protocol: Protocol, env: SessionEnv, handshake: Handshake, binary: bool = True) -> None:
@@ -107,6 +107,10 @@ class Session(Timed):
         #: The carrier, if it is a stream, and how messages are written for it.
         self._stream: Transport | None = None
         self._encoding: Encoding | None = None
+        #: The stream while nothing is queued or held before what comes next: the short way, which the outbox never sees.
+        self._direct: Transport | None = None
+        #: A message that the stream will be given within this turn or the next ones; nothing is queued then. See :meth:`hold`.
+        self._held: Outgoing | None = None
         self._flush_due = False
         self._framed = False
         self._delivery: Delivery = delivery_to(streaming=True)
@@ -222,6 +226,7 @@ class Session(Timed):
         if self.unproven:
             # Neither of the short ways.
             self._framed, self._stream = False, None
+        self._direct = self._stream if self._held is None and not len(self.outbox) else None
         self._encoding = encoding_of(self.protocol, transport.framing, self.binary)
 
     # -- out --------------------------------------------------------------------------------------------------------
@@ -231,29 +236,25 @@ class Session(Timed):
 
         Raises ``errors.PayloadError`` for what cannot be encoded; nothing is sent then.
         """
-        stream = self._stream
-        outbox = self.outbox
-        if stream is not None and stream.ready and outbox.last == outbox.acked:
-            data = outgoing.framed(self._encoding)  # type: ignore[arg-type]
-            outbox.pass_through()
-            stream.send(data)
+        stream = self._direct
+        if stream is not None and stream.ready:
+            stream.send(outgoing.framed(self._encoding))  # type: ignore[arg-type]
             return True
         return self._queue(outgoing)
 
     def send_text(self, text: bytes | None) -> bool:
         """The short way of what the dialect's ``encode_text`` or ``encode_event`` gave, to one peer: written at once to a WebSocket that
         has nothing before it. False: nothing was done, and :meth:`send` must be asked, which also explains what cannot be sent."""
-        stream, outbox = self._stream, self.outbox
-        if text is None or stream is None or stream.framing is not _FRAME or not stream.ready or outbox.last != outbox.acked:
+        stream = self._direct
+        if text is None or stream is None or stream.framing is not _FRAME or not stream.ready:
             return False
-        outbox.pass_through()
         stream.send(text_frame(text))
         return True
 
     def _queue(self, outgoing: Outgoing) -> bool:
         if not self.alive:
             return False
-        if self.outbox.held is not None:
+        if self._held is not None:
             self._release()
             return self.send(outgoing)
         transport = self.transport
@@ -276,7 +277,7 @@ class Session(Timed):
         """Queue without writing; :meth:`flush` writes. For fan-outs that are written in slices."""
         if not self.alive:
             return False
-        if self.outbox.held is not None:
+        if self._held is not None:
             self._release()
         # For a poll in the form that it will need; a session between two carriers finds out.
         stream = self._stream is not None
@@ -285,6 +286,7 @@ class Session(Timed):
             return False
         size = sum(map(len, messages))
         if self.outbox.push(outgoing, size):
+            self._direct = None
             return True
         if self.unproven and self.outbox.sent > self.outbox.acked:
             # Too much to keep for a carrier that may yet fail.
@@ -296,17 +298,18 @@ class Session(Timed):
         return False
 
     def hold(self, outgoing: Outgoing) -> None:
-        """As :meth:`push`, at the least cost for a stream with nothing before it; :meth:`flush` writes. For large fan-outs."""
-        stream, outbox = self._stream, self.outbox
-        if stream is not None and stream.ready and outbox.last == outbox.acked:
-            outbox.hold(outgoing)
+        """As :meth:`push`, at the least cost where the short way is open; :meth:`flush` writes. For large fan-outs."""
+        if self._direct is not None:
+            self._direct, self._held = None, outgoing
         else:
             self.push(outgoing)
 
     def _release(self) -> None:
-        held = self.outbox.release()
-        if held is not None and not self.send(held):
-            log.debug("> %s...: a held message was not taken", self.id[:12])
+        held, self._held = self._held, None
+        if held is not None:
+            self._direct = self._stream
+            if not self.send(held):
+                log.debug("> %s...: a held message was not taken", self.id[:12])
 
     def flush_soon(self) -> None:
         """Write at the end of this turn of the loop, so that one poll takes all that one handler emits."""
@@ -320,20 +323,17 @@ class Session(Timed):
 
     def flush(self) -> None:
         """Give the carrier what it can take now."""
-        transport, outbox, held = self.transport, self.outbox, self.outbox.held
-        if held is not None:
-            stream = self._stream
-            if stream is not None and stream.ready:
-                # As :meth:`send` does it, for the many of a large fan-out.
-                data = held.framed(self._encoding)  # type: ignore[arg-type]
-                outbox.release_through()
-                stream.send(data)
-            else:
-                self._release()
+        if self._held is not None:
+            # There is nothing else to write.
+            self._release()
+            return
+        transport, outbox = self.transport, self.outbox
         if transport is not None and outbox.waiting and transport.ready:
             self._delivery.flush(self, transport, self._encoding)  # type: ignore[arg-type]
-        if self.state is _CLOSING and outbox.last == outbox.acked:
-            self.close(self._reason)
+        if not len(outbox):
+            self._direct = self._stream
+            if self.state is _CLOSING:
+                self.close(self._reason)
 
     def end_poll(self) -> None:
         """Answer the poll that waits, if one does, with what says nothing."""
@@ -516,6 +516,7 @@ class Session(Timed):
         """Take nothing more, hand out what is held, then close; after DRAIN_TIMEOUT seconds close anyway."""
         if not self.alive:
             return
+        self._release()
         parting = None if reason.come_back else self.protocol.parting()
         if parting is not None:
             self._parted = self.send(Outgoing(parting))
@@ -540,7 +541,7 @@ class Session(Timed):
             self.race.stop()
             self.race = None
         transport, probe, abandoned = self.transport, self.probe, self._abandoned
-        self.transport = self.probe = self._stream = self._abandoned = None
+        self.transport = self.probe = self._stream = self._direct = self._held = self._abandoned = None
         self.outbox.clear()
         self._decoder = DEAD
         for carrier in abandoned or ():

@@ -10,6 +10,8 @@ from anywire.server.protocols.engineio4 import BareEngineIO4
 from anywire.server.session import Session, SessionEnv
 from anywire.server.timers import Wheel
 from fakes import FakeClock, FakeStream
+from hypothesis import given
+from hypothesis import strategies as st
 from test_session import NoPython
 
 
@@ -89,3 +91,21 @@ def test_a_session_that_ends_at_once_writes_nothing_more() -> None:
     session.flush()
     assert stream.sent == []
     assert ends == [CloseReason.SERVER]
+
+
+@given(st.lists(st.sampled_from(["send", "hold", "push", "flush", "full", "room"]), max_size=40))
+def test_any_mixture_of_ways_to_a_stream_that_is_full_at_times_arrives_whole_and_in_order(history: list[str]) -> None:
+    session, stream, _ = stream_session()
+    count = 0
+    for step in [*history, "room"]:
+        if step == "flush":
+            session.flush()
+        elif step in ("full", "room"):
+            stream.is_ready = step == "room"
+            if stream.is_ready:
+                session.on_ready(stream)
+        else:
+            getattr(session, step)(message(f"{count:03}"))
+            count += 1
+    assert stream.sent == [b"\x81\x044%03d" % number for number in range(count)]
+    assert not len(session.outbox)

@@ -76,12 +76,10 @@ class WebSocket(Transport):
 
     def send(self, data: bytes, binary: bool = False) -> None:
         if self._state == _OPEN:
-            wire = self._wire
-            wire.write(data)
-            if wire.backlog:
-                self._watch_backlog()
+            self._wire.write(data)
 
-    def _watch_backlog(self) -> None:
+    def on_backlog(self) -> None:
+        """The kernel does not take all that is written."""
         if self._state == _OPEN:
             self.ready = self._wire.backlog < self._options.high_water
             if self._timer is None:
@@ -95,7 +93,7 @@ class WebSocket(Transport):
         self._timer = None
         if self._state == _OPEN and self._wire.moved:
             # Slow, but reading. How much may wait for it is the session's affair.
-            self._watch_backlog()
+            self.on_backlog()
         else:
             self._lose(Loss.SLOW if self._state == _OPEN else Loss.LOCAL)
 
@@ -131,10 +129,6 @@ class WebSocket(Transport):
         except Exception:
             log.exception("! a message failed")
             self._fail(1011, "internal error", Loss.ERROR)
-
-    def on_backlog(self) -> None:
-        """The answers to what was read are more than the kernel takes."""
-        self._watch_backlog()
 
     def _on_text(self, text: str) -> None:
         if self._state == _OPEN:

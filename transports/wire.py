@@ -30,7 +30,7 @@ class WireOwner(Protocol):
         """The socket is gone; nothing more is said."""
 
     def on_backlog(self) -> None:
-        """The kernel did not take all that was gathered while corked."""
+        """What was written is kept, or a part of it: the kernel does not take more. Said from inside :meth:`Wire.write`."""
 
     def on_drained(self) -> None:
         """The kernel has taken everything, after it had not."""
@@ -195,12 +195,17 @@ class Wire:
                 return
             if sent != len(data):
                 self._pending = [data[sent:]]
-                self.backlog = len(data) - sent
                 self._want_write = True
                 self._watch()
+                self._keeps(len(data) - sent)
         else:
             self._pending.append(data)
-            self.backlog += len(data)
+            self._keeps(len(data))
+
+    def _keeps(self, size: int) -> None:
+        self.backlog += size
+        if self.owner is not None:
+            self.owner.on_backlog()
 
     def _uncork(self) -> None:
         """Write what was gathered while the owner was told what one read brought: one system call. While the poller hands out a batch of
@@ -222,8 +227,6 @@ class Wire:
         corked, self._corked = self._corked, None
         if corked:
             self.write(corked[0] if len(corked) == 1 else b"".join(corked))
-            if self.backlog and self.owner is not None:
-                self.owner.on_backlog()
 
     def _write_corked(self) -> None:
         corked, self._corked = self._corked, None
