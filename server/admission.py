@@ -47,7 +47,7 @@ class Admission:
     """Makes the sessions of a server.
 
     ``opened(session)`` is told of each new session when its parameters are said, and nothing else. ``greeted(session, decided)``
-    is asked about a session that is to begin without a carrier. ``runner()`` runs an asynchronous authorization.
+    is asked about a session that is to begin without a carrier. ``runner`` runs an asynchronous authorization.
     ``refuse(exchange, error)`` answers who is refused after :meth:`begin` has returned.
     """
 
@@ -59,7 +59,7 @@ class Admission:
         env: Callable[[], SessionEnv],
         opened: Callable[[Session], None],
         greeted: Callable[[Session, Callable[[str | None], None]], None],
-        runner: Callable[[], Runner],
+        runner: Runner,
         counters: Counters,
         refuse: Callable[[Exchange, Refused], None],
     ) -> None:
@@ -157,7 +157,7 @@ class Admission:
 
         exchange.on_close = left
         coroutine: Coroutine[Any, Any, Any] = wait()
-        self._runner().run(coroutine, decided)
+        self._runner.run(coroutine, decided)
 
     def _admit(self, new: Newcomer) -> None:
         if new.protocol.handshake_first:

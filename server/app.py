@@ -107,9 +107,9 @@ class Server(Endpoint):
             self._bind_loop()
 
     def _bind_loop(self) -> None:
-        bound = self._running
+        bound = self._loop
         super()._bind_loop()
-        if self._running is not bound:
+        if self._loop is not bound:
             # Also without start(), which python-socketio does not have: an application that moves must not be left alone.
             joining = self._cluster.backplane.start(self._hub.node, self._cluster.on_message)
             self._joining = asyncio.get_running_loop().create_task(joining, name="anywire-join")
@@ -221,9 +221,9 @@ class Server(Endpoint):
         if namespace != "/" or self._outgoing_hooks or type(event) is not str or event in UNSENT:
             self._check_emit(event, args, target, namespace)
         members = self._hub.namespaces.get(namespace)
-        if type(target) is str and skip_sid is None and skip_room is None and callback is None:
-            socket = members.sockets.get(target) if members is not None else None
-            if socket is not None and members is not None and target not in members.rooms:
+        if type(target) is str and members is not None and skip_sid is None and skip_room is None and callback is None:
+            socket = members.sockets.get(target)
+            if socket is not None and target not in members.rooms:
                 session = socket.session
                 text = session.protocol.encode_event(namespace, event, args)
                 if socket.state == Socket.CONNECTED and session.send_text(text):

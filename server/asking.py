@@ -35,7 +35,7 @@ class Asker:
         cluster: Cluster,
         local: LocalOperations,
         protocol: Protocol,
-        runner: Callable[[], Runner],
+        runner: Runner,
         background: Callable[..., Any],
     ) -> None:
         self._hub = hub
@@ -93,7 +93,7 @@ class Asker:
                 log.exception("! an acknowledgement's callback failed")
             else:
                 if isinstance(result, Coroutine):
-                    self._runner().run(result, _log_callback)
+                    self._runner.run(result, _log_callback)
 
         for socket in sockets:
             self._local.ask(socket, packet, CALLBACK_PATIENCE, answered, volatile)

@@ -28,7 +28,7 @@ log = logging.getLogger("anywire.handlers")
 class Dispatcher:
     """Turns packets into handler calls. A handler runs in the caller's frame up to its first wait."""
 
-    def __init__(self, config: Config, hub: Hub, handlers: Handlers, runner: Callable[[], Runner], counters: Counters) -> None:
+    def __init__(self, config: Config, hub: Hub, handlers: Handlers, runner: Runner, counters: Counters) -> None:
         self.config = config
         self.hub = hub
         self.handlers = handlers
@@ -214,7 +214,7 @@ class Dispatcher:
 
     def _run_async(self, socket: Socket, ack: int | None, coroutine: Coroutine[Any, Any, Any]) -> None:
         socket.busy = ordered = self._ordered
-        runner = self._runner()
+        runner = self._runner
         try:
             result = runner.begin(coroutine)
         except FAILURES as error:
@@ -249,7 +249,7 @@ class Dispatcher:
             done(None, error)
             return
         if inspect.isawaitable(result):
-            self._runner().run(_as_coroutine(result), done)
+            self._runner.run(_as_coroutine(result), done)
         else:
             done(result, None)
 

@@ -46,7 +46,7 @@ class Endpoint:
         self._protocols = tuple(protocol.configured(config) for protocol in self._protocols)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._env: SessionEnv | None = None
-        self._running: Runner | None = None
+        self._runner = Runner()
         #: How many packets of each session came lately, where that is limited.
         self._meter: Throttle | None = None
         #: What happened to clients since the server was made.
@@ -71,7 +71,7 @@ class Endpoint:
         if self._loop is not None and not self._loop.is_closed():
             raise RuntimeError("this server already runs in another event loop; make one server per loop")
         self._loop = loop
-        self._running = Runner(loop)
+        self._runner.forget()
         self._env = SessionEnv(
             config=self.config,
             wheel=Wheel(loop),
@@ -86,12 +86,6 @@ class Endpoint:
             self._bind_loop()
         assert self._env is not None
         return self._env
-
-    def _runner(self) -> Runner:
-        if self._running is None:
-            self._bind_loop()
-        assert self._running is not None
-        return self._running
 
     async def start(self) -> None:
         """Make ready in the running loop. Needed once before clients come; harmless to repeat."""
@@ -152,8 +146,7 @@ class Endpoint:
             await asyncio.sleep(0.01)
         for session in list(self._hub.sessions.values()):
             session.close(CloseReason.SHUTDOWN)
-        if self._running is not None:
-            await self._running.stop(max(0.0, deadline - asyncio.get_running_loop().time()))
+        await self._runner.stop(max(0.0, deadline - asyncio.get_running_loop().time()))
         for server in self._http:
             await server.close_all_connections()
         self._http.clear()
@@ -162,7 +155,7 @@ class Endpoint:
             for transport in list(self._env.lingering):
                 transport.abort()
             self._env.wheel.close()
-        self._loop = self._env = self._running = None
+        self._loop = self._env = None
 
     # -- what sessions say ------------------------------------------------------------------------------------------
 

@@ -215,4 +215,4 @@ class EngineServer(Endpoint):
                 waiting, args = peer.queue.popleft()
                 self._trigger(session, peer, waiting, *args)
 
-        self._runner().run(wait(), done)
+        self._runner.run(wait(), done)

@@ -51,7 +51,7 @@ class Joining:
     """Lets clients into namespaces, or refuses them. ``proceed(socket)`` goes on with what has come for a client meanwhile."""
 
     def __init__(
-        self, config: Config, hub: Hub, handlers: Handlers, runner: Callable[[], Runner], proceed: Callable[[Socket], None]
+        self, config: Config, hub: Hub, handlers: Handlers, runner: Runner, proceed: Callable[[Socket], None]
     ) -> None:
         self._config = config
         self._hub = hub
@@ -136,7 +136,7 @@ class Joining:
                 self._turned_away(socket, error)
 
         session = socket.session
-        if not self._runner().run(ask(), done) and session.protocol.own_client(session.handshake.query):
+        if not self._runner.run(ask(), done) and session.protocol.own_client(session.handshake.query):
             # It would take the silence for a proxy that swallows what it says, and try another transport.
             session.send(Outgoing(Noop()))
 

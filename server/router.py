@@ -48,7 +48,7 @@ class RequestRouter:
         env: Callable[[], SessionEnv],
         opened: Callable[[Session], None],
         greeted: Callable[[Session, Callable[[str | None], None]], None],
-        runner: Callable[[], Runner],
+        runner: Runner,
         counters: Counters,
     ) -> None:
         self._config = config

@@ -66,9 +66,10 @@ class _Spare:
     raises what it raises, and the driver must be renewed. An end inside a generator costs half of what a StopIteration does.
     """
 
-    __slots__ = ("__weakref__", "drive", "driver", "job", "result", "task", "wake")
+    __slots__ = ("__weakref__", "drive", "driver", "job", "loop", "result", "task", "wake")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self) -> None:
+        self.loop = loop = asyncio.get_running_loop()
         self.wake: asyncio.Future[None] = loop.create_future()
         self.job: tuple[Any, contextvars.Context, Done] | None = None
         self.result: Any = None
@@ -145,12 +146,11 @@ def _rest(
 
 
 class Runner:
-    """Starts coroutines eagerly on one loop and keeps the tasks of those that wait."""
+    """Starts coroutines eagerly on the loop that runs, and keeps the tasks of those that wait."""
 
-    __slots__ = ("_begun", "_loop", "_spares", "_tasks")
+    __slots__ = ("_begun", "_spares", "_tasks")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+    def __init__(self) -> None:
         #: One, or as many as coroutines have begun others while they ran.
         self._spares: list[_Spare] = []
         self._begun: tuple[_Spare, Any, contextvars.Context] | None = None
@@ -172,12 +172,11 @@ class Runner:
     def begin(self, coro: Coroutine[Any, Any, Any]) -> Any:
         """Run ``coro``, which an ``async def`` has made, to its end, and return or raise what it does; or to its first wait, and return
         :data:`WAITING`: then :meth:`go_on` must be called at once."""
-        spares, loop = self._spares, self._loop
-        spare = spares.pop() if spares else _Spare(loop)
-        task = spare.task
-        if task.done():
-            spare = _Spare(loop)
-            task = spare.task
+        spares = self._spares
+        spare = spares.pop() if spares else _Spare()
+        if spare.task.done():
+            spare = _Spare()
+        task, loop = spare.task, spare.loop
         context = contextvars.copy_context()
         outer = _current_task(loop)
         if outer is not None:
@@ -214,6 +213,11 @@ class Runner:
         spare.task.add_done_callback(self._tasks.discard)
         if not spare.wake.done():
             spare.wake.set_result(None)
+
+    def forget(self) -> None:
+        """Begin anew, on another loop."""
+        self._spares.clear()
+        self._tasks.clear()
 
     async def stop(self, grace: float) -> None:
         """Wait up to ``grace`` seconds for what runs, then cancel it."""

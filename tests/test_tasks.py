@@ -16,7 +16,7 @@ def run_one(make: Any) -> tuple[bool, Any, BaseException | None]:
 
     async def main() -> tuple[bool, Any, BaseException | None]:
         loop = asyncio.get_running_loop()
-        runner, ended = Runner(loop), loop.create_future()
+        runner, ended = Runner(), loop.create_future()
         at_once = runner.run(make(), lambda result, error: ended.set_result((result, error)))
         result, error = await asyncio.wait_for(ended, 5)
         await runner.stop(0)
@@ -94,7 +94,7 @@ def test_context_variables_of_one_coroutine_do_not_reach_the_next() -> None:
 
     async def main() -> list[str]:
         loop = asyncio.get_running_loop()
-        runner, seen, ended = Runner(loop), [], loop.create_future()
+        runner, seen, ended = Runner(), [], loop.create_future()
 
         async def setter() -> None:
             variable.set("mine")
@@ -117,7 +117,7 @@ def test_context_variables_of_one_coroutine_do_not_reach_the_next() -> None:
 def test_a_coroutine_can_be_run_from_inside_another_task() -> None:
     async def main() -> bool:
         mine = asyncio.current_task()
-        runner = Runner(asyncio.get_running_loop())
+        runner = Runner()
         seen: list[Any] = []
 
         async def work() -> None:
@@ -132,7 +132,7 @@ def test_a_coroutine_can_be_run_from_inside_another_task() -> None:
 
 def test_a_coroutine_that_another_begins_goes_on_beside_it() -> None:
     async def main() -> tuple[list[str], bool]:
-        runner, seen, tasks = Runner(asyncio.get_running_loop()), list[str](), list[Any]()
+        runner, seen, tasks = Runner(), list[str](), list[Any]()
 
         async def inner() -> str:
             tasks.append(asyncio.current_task())
@@ -154,7 +154,7 @@ def test_a_coroutine_that_another_begins_goes_on_beside_it() -> None:
 
 def test_a_coroutine_that_another_begins_and_that_fails_leaves_the_other_alone() -> None:
     async def main() -> list[Any]:
-        runner, seen = Runner(asyncio.get_running_loop()), list[Any]()
+        runner, seen = Runner(), list[Any]()
 
         async def inner() -> None:
             raise KeyError("inner")
@@ -176,7 +176,7 @@ def test_nothing_that_has_ended_is_kept() -> None:
         pass
 
     async def main() -> list[Any]:
-        runner, seen = Runner(asyncio.get_running_loop()), list[Any]()
+        runner, seen = Runner(), list[Any]()
 
         async def work(thing: Thing) -> Thing:
             seen.append(weakref.ref(thing))
@@ -195,7 +195,7 @@ def test_nothing_that_has_ended_is_kept() -> None:
 
 def test_stop_waits_for_what_runs_and_then_cancels_it() -> None:
     async def main() -> list[str]:
-        runner = Runner(asyncio.get_running_loop())
+        runner = Runner()
         seen: list[str] = []
 
         async def work(name: str, seconds: float) -> None:
@@ -228,7 +228,7 @@ def test_what_is_settled_can_be_awaited_gathered_made_a_task_or_ignored() -> Non
 def test_many_coroutines_wait_side_by_side(count: int) -> None:
     async def main() -> int:
         loop = asyncio.get_running_loop()
-        runner, gate, results = Runner(loop), loop.create_future(), []
+        runner, gate, results = Runner(), loop.create_future(), []
 
         async def work() -> None:
             await gate

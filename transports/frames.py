@@ -62,8 +62,16 @@ class FrameParser:
         if self._buffer or self._chunks is not None:
             self._go_through(data)
             return
-        # The hot path: whole messages of one frame and less than 64 KB.
         position, end = 0, len(data)
+        if 6 <= end < 132 and data[0] == _FIN_TEXT and data[1] == 0x80 + end - 6 and end - 6 <= self._max:
+            # The hot path: a short text of one frame, and nothing beside it.
+            try:
+                text = unmask(data[2:6], data[6:]).decode()
+            except UnicodeDecodeError:
+                raise FrameError(1007, "text is not UTF-8") from None
+            self._text_sink(text)
+            return
+        # Nearly as hot: whole messages of one frame and less than 64 KB.
         while end - position >= 6 and not self.stopped:
             first, size, start = data[position], data[position + 1] - 0x80, position + 6
             if size == 126:

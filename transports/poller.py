@@ -21,7 +21,7 @@ _EPOLLOUT = getattr(select, "EPOLLOUT", 4)
 #: Events handled before the loop gets a turn; a few milliseconds of work.
 EVENTS_A_TURN = 256
 #: Sockets that are read before the answers to all of them are written; half a millisecond of work.
-EVENTS_A_BATCH = 32
+EVENTS_A_BATCH = 64
 
 
 class Pollable(Protocol):

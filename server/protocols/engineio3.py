@@ -210,7 +210,7 @@ class _SocketDecoder(_EngineDecoder):
     def message(self, data: str | bytes) -> Packet | None:
         # The hot path: an event in "/" without an acknowledgement.
         if type(data) is str and data.startswith("42["):
-            return self._packets.plain_event(data)
+            return self._packets.plain_event(data[2:], None)
         return super().message(data)
 
     def _text(self, data: str) -> Packet | None:

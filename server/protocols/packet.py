@@ -189,7 +189,7 @@ class PacketDecoder:
             at = text.find("[")
             digits = text[1:at]
             if 1 < at <= 1 + MAX_ID_DIGITS and digits.isdecimal() and digits.isascii():
-                return self._quick_event(text[at:], int(digits))
+                return self.plain_event(text[at:], int(digits))
         head = _HEAD.match(text, 1)
         assert head is not None  # every part of the pattern is optional
         count, namespace, digits = head.groups()
@@ -201,14 +201,10 @@ class PacketDecoder:
             raise ProtocolError("a query behind a namespace that is not being joined")
         return self._packet(kind, count, self._namespace(name), self._id(digits), rest, query)
 
-    def plain_event(self, message: str) -> Packet:
-        """Take ``42[...]``, an event in "/" that wants no acknowledgement and has no attachments."""
+    def plain_event(self, text: str, id_: int | None) -> Event:
+        """Take an event in "/" that has no attachments: the text from its array on."""
         if self._waiting is not None:
             raise ProtocolError("text while attachments are due")
-        return self._quick_event(message[2:], None)
-
-    def _quick_event(self, text: str, id_: int | None) -> Event:
-        """An event in "/" of what is an array, if it is JSON."""
         try:
             # What is no longer than the depth that is allowed cannot be deeper.
             value = orjson.loads(text) if len(text) <= self._limits.max_depth else parse_json(text, self._limits.max_depth)
