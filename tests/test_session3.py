@@ -145,7 +145,7 @@ def test_a_broadcast_has_each_of_its_forms_made_once() -> None:
 def test_a_poller_that_takes_text_only_and_one_that_takes_binary_share_a_message_but_not_its_bytes() -> None:
     plain, raw = World(FakePoll, BareEngineIO3), World(FakePoll, BareEngineIO3)
     plain.session.binary = False
-    plain.session._carry(plain.carrier)
+    plain.session.carry(plain.carrier)
     outgoing = Outgoing(Message(b"\x01"))
     for world in (plain, raw):
         world.poll(None)
