@@ -27,11 +27,11 @@ test: system $(VENV)/.tools $(NODE_DONE)
 	if [ -n "$(STATUS)" ]; then echo $$code >"$(STATUS)"; else exit $$code; fi
 
 # What is left of Internet Explorer 6 to 8. Not in `make test`, because of what it installs: 300 MB to get, 1.6 GB on the disk.
-test-legacy: legacy system $(VENV)/.tools $(NODE_DONE)
+test-legacy: legacy $(VENV)/.tools $(NODE_DONE)
 	$(PY) -m pytest tests/test_legacy.py $(ARGS)
 
 # Where this is there, `make test` runs those tests, too.
-legacy: tests/legacy/node_modules/.installed
+legacy: system tests/legacy/node_modules/.installed
 	$(call need,wine=wine /usr/lib/wine/wine64=wine64 javac=default-jdk-headless)
 
 # mypy does not see editable installs of this shape: it is shown a folder in which this one is called anywire.
