@@ -112,7 +112,7 @@ def test_a_refused_client_hears_the_message_and_data_and_has_left_no_trace(
     assert ("connect handler of / failed" in caplog.text) is isinstance(refusal, KeyError)
 
 
-@pytest.mark.parametrize("data", [object(), b"bytes", {1, 2}, 2**70], ids=repr)
+@pytest.mark.parametrize("data", [object(), b"bytes", {1, 2}, 2**70], ids=["object", "bytes", "set", "2**70"])
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["plain", "async"])
 def test_a_refusal_whose_data_cannot_be_sent_is_told_without_it_and_its_session_goes_on(
     data: Any, asynchronous: bool, run: Callable[..., Any], caplog: pytest.LogCaptureFixture

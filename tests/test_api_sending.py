@@ -476,7 +476,11 @@ def test_outgoing_hooks_see_every_event_that_is_sent_before_it_goes(run: Callabl
 
 
 @pytest.mark.parametrize("target", ["one", "room", "all", "nobody", "callback", "call"])
-@pytest.mark.parametrize("value", [object(), {1, 2}, {"x": object()}, {(1, 2): "x"}, 2**70, "\ud800"], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [object(), {1, 2}, {"x": object()}, {(1, 2): "x"}, 2**70, "\ud800"],
+    ids=["object", "set", "object within", "tuple as a key", "2**70", "half a character"],
+)
 def test_an_emit_that_cannot_be_encoded_raises_at_once_and_sends_nothing(target: str, value: Any, run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with serving(marks) as sio, client(sio) as c:

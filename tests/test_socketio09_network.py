@@ -241,11 +241,10 @@ def test_a_connection_that_goes_silent_is_given_up_by_both_sides(transport: str,
 # -- staying ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
-def test_a_quiet_client_stays_under_heartbeats_and_polls(transport: str, run: Callable[..., Any]) -> None:
-    """Scaled down from 25, 20 and 60 seconds: more than twice as long as anything that could end it."""
+def test_quiet_clients_stay_under_heartbeats_and_polls(run: Callable[..., Any]) -> None:
+    """Scaled down from 25, 20 and 60 seconds: more than twice as long as anything that could end them."""
 
-    async def main() -> None:
+    async def stay(transport: str) -> None:
         heard: list[Any] = []
         timers = {"ping_interval": 0.5, "ping_timeout": 2, "polling_duration": 0.4, "close_timeout": 3}
         async with serving(heard, **timers) as sio, FaultProxy(sio.port) as proxy, Driver(proxy.port, transport) as client:
@@ -256,5 +255,8 @@ def test_a_quiet_client_stays_under_heartbeats_and_polls(transport: str, run: Ca
             assert heard == [["connect", "/"]]
             polls = sum("GET /socket.io/1/xhr-polling/" in line for line in proxy.seen)
             assert polls == 0 if transport == "websocket" else 8 <= polls <= 24
+
+    async def main() -> None:
+        await asyncio.gather(*(stay(transport) for transport in TRANSPORTS))
 
     run(main())
