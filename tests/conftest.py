@@ -26,21 +26,27 @@ class RootIsThePackage:
         return pytest.Dir.from_parent(parent, path=path) if path == parent.config.rootpath else None
 
 
-#: Files that play many pages at once in a browser, or have the shortest limits to when one says something: never two at a time.
-CROWDS = {f"tests/test_{name}.py" for name in ("check_words", "client_contract", "client_manners", "engines", "faults")}
+#: Files whose pages in browsers have to say something within a time: never two of them at a time.
+BROWSERS = {
+    f"tests/test_{name}.py"
+    for name in (
+        "check_page", "check_words", "client_browser", "client_contract", "client_files", "client_manners", "clients_in_chromium", "demo",
+        "docs", "engines", "faults", "socketio09_client",
+    )
+}  # fmt: skip
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Side by side, each process takes a file at a time: its tests share browsers and servers. The crowds are one file in this."""
+    """Side by side, each process takes a file at a time: its tests share browsers and servers. BROWSERS are one file in this."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
-            return "crowds" if file in CROWDS else file
+            return "browsers" if file in BROWSERS else file
 
-    # The order of the files stays: those with browsers, which take longest, do not come last.
+    # The order of the files stays: the browsers, which take longest, come early.
     config.option.loadscopereorder = False
     return Scheduling(config, log)
 
