@@ -19,7 +19,8 @@ demo: $(VENV)/.installed
 	$(VENV)/bin/anywire demo $(ARGS)
 
 # Tests run even when the style check failed, and come last: their summary ends the output. With STATUS=FILE the exit code goes
-# into that file instead of through make, which would add a line and turn every code into 2.
+# into that file instead of through make, which would add a line and turn every code into 2. ARGS="-n 2" takes two
+# at a time (see tests/conftest.py).
 test: system $(VENV)/.tools $(NODE_DONE)
 	@$(MAKE) --no-print-directory lint; style=$$?; \
 	$(PY) -m pytest $(ARGS); code=$$?; \
