@@ -14,7 +14,7 @@ declare namespace io {
   export { io, io as connect };
   /** The revision of the Socket.IO protocol. */
   export const protocol: 5;
-  /** The transports of those who name none, in the order in which they are tried. */
+  /** The transports of those who name none, in the order in which they are tried: `io.transports = [...]`. A property of `io` alone, no export of the module. */
   export let transports: TransportName[];
 
   export type TransportName = 'websocket' | 'polling' | 'htmlfile' | 'jsonp';
@@ -47,11 +47,11 @@ declare namespace io {
   export interface ManagerOptions {
     /** Below which the server answers; "/socket.io/". */
     path?: string;
-    /** What to try, in this order; all of them. */
+    /** What to try, in this order, but what worked the last time first; all of them. */
     transports?: AnyTransportName[];
-    /** Whether a session over HTTP moves to a WebSocket; true. */
+    /** Whether a session over polling or JSONP moves to a WebSocket; true. */
     upgrade?: boolean;
-    /** Milliseconds until the second transport is tried beside the first; a quarter more than a connection takes, as the page or the last one tells. */
+    /** Milliseconds until the second transport is tried beside the first; 30, or 30 more than it took the last time, 2000 at most. */
     fallbackDelay?: number;
     /** Whether the next visit begins with the transport that worked, for a day; true. */
     remember?: boolean;
@@ -73,8 +73,6 @@ declare namespace io {
     reconnectionDelayMax?: number;
     /** The share of the wait that is left to chance, so that clients do not all come back at once; 0.5. */
     randomizationFactor?: number;
-    /** How many events are kept while not connected; beyond it the oldest is given up, and its callback told if it takes an error; 1000. */
-    maxBuffer?: number;
     /** Told what happens: "<" a packet came, ">" one goes, "=" a transport starts or carries, "!" one fails and why. `console.log` will do. */
     debug?: (direction: '<' | '>' | '=' | '!', transport: string, data: any) => void;
     /** Instead of those of the address or of the page. */
@@ -97,6 +95,11 @@ declare namespace io {
   export interface SocketOptions {
     /** Who we are: sent when the namespace is joined. A function is asked each time, and may take its time to call back. */
     auth?: Auth | ((callback: (auth?: Auth) => void) => void);
+    /**
+     * How many events are kept while not connected; beyond it the oldest is given up, and its callback told if it takes an error; 1000, or any number
+     * for a socket that `manager.socket` is given options for.
+     */
+    maxBuffer?: number;
   }
 
   export interface Options extends ManagerOptions, SocketOptions {
@@ -106,7 +109,7 @@ declare namespace io {
     multiplex?: boolean;
   }
 
-  export class Emitter {
+  export interface Emitter {
     on(event: string, listener: Listener): this;
     addListener(event: string, listener: Listener): this;
     once(event: string, listener: Listener): this;
@@ -119,8 +122,9 @@ declare namespace io {
     $emit(event: string, ...args: any[]): void;
   }
 
-  export class Socket extends Emitter {
-    constructor(manager: Manager, nsp: string, options: SocketOptions & { maxBuffer?: number });
+  export interface Socket extends Emitter {}
+  export class Socket {
+    constructor(manager: Manager, nsp: string, options: SocketOptions);
     readonly io: Manager;
     readonly nsp: string;
     /** The server's name for us in this namespace; undefined while not connected. */
@@ -138,6 +142,7 @@ declare namespace io {
     on(event: 'disconnect', listener: (reason: DisconnectReason, error?: Error) => void): this;
     on(event: string, listener: Listener): this;
 
+    /** For a socket that is not active. One that is, is connected or waits for its manager. */
     connect(): this;
     open(): this;
     disconnect(): this;
@@ -151,7 +156,7 @@ declare namespace io {
     emitWithAck(event: string, ...args: any[]): Promise<any>;
     /** The next callback is node's: (error, answer). */
     timeout(ms: number): this;
-    /** The next event is lost if it cannot go at once. */
+    /** The next event is lost if it cannot go at once. With a timeout: `socket.volatile.timeout(ms)`, in this order. */
     readonly volatile: this;
     /** Without effect: what is compressed is the server's choice. */
     compress(yes: boolean): this;
@@ -166,11 +171,13 @@ declare namespace io {
     of(nsp: string): Socket;
   }
 
-  export class Manager extends Emitter {
-    constructor(url?: string, options?: ManagerOptions);
-    readonly opts: ManagerOptions;
+  export interface Manager extends Emitter {}
+  export class Manager {
+    /** What is of sockets is for those that are given no options of their own. */
+    constructor(url?: string, options?: ManagerOptions & SocketOptions);
+    readonly opts: ManagerOptions & SocketOptions;
     readonly connected: boolean;
-    /** The present connection. */
+    /** The present connection, another one after each loss; none before the first. */
     readonly engine: Engine;
 
     on(event: 'open' | 'ping' | 'reconnect_failed', listener: () => void): this;
@@ -179,20 +186,21 @@ declare namespace io {
     on(event: 'reconnect' | 'reconnect_attempt', listener: (attempt: number) => void): this;
     on(event: string, listener: Listener): this;
 
-    /** Connects, unless it is connected or tries to be. */
+    /** Connects, unless it is connected or an attempt is under way; does not wait for the next one. */
     open(done?: (error?: Error) => void): this;
     connect(done?: (error?: Error) => void): this;
     close(): this;
     disconnect(): this;
     socket(nsp: string, options?: SocketOptions): Socket;
 
-    // Of Socket.IO 0.9.
+    // Of Socket.IO 0.9; the transport is the one that the connection began with.
     readonly transport: { readonly name: TransportName };
     readonly sessionid: string;
   }
 
   export interface Engine extends Emitter {
     readonly id: string;
+    /** The one that carries; none before the server's handshake. */
     readonly transport: { readonly name: TransportName };
     on(event: 'upgrade', listener: (transport: { readonly name: TransportName }) => void): this;
     on(event: string, listener: Listener): this;

@@ -19,11 +19,16 @@ socket.emitWithAck('x').then((answer) => answer);
 socket.io.on('reconnect', (attempt) => attempt.toFixed());
 socket.io.engine.on('upgrade', (transport) => transport.name === 'websocket');
 const manager = new Manager('', { reconnection: false, debug: console.log });
+manager.opts.reconnectionDelay = 2000;
+manager.once('ping', () => {}).on('close', (reason) => reason.length).removeListener('ping');
+new Manager('https://example.org', { auth: { token: 'x' }, maxBuffer: 0 }).socket('/a', { maxBuffer: 5 }).off().listeners('x').length;
 manager.open((error) => error?.message).socket('/a', { auth: { b: 1 } }).connect().disconnect();
 
 // @ts-expect-error there is no such reason
 socket.on('disconnect', (reason) => reason === 'bored');
 // @ts-expect-error an address is text
 io(7);
+// @ts-expect-error there is the type, and no such class
+new io.Emitter();
 // @ts-expect-error the library's, not the page's
 socket.connected = true;
