@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 import pytest
@@ -38,12 +40,25 @@ def cases(names: list[str], *origins: str) -> list[Case]:
     ]
 
 
-@pytest.fixture(scope="module", params=["node", *ENGINES])
-def with_ours(request: pytest.FixtureRequest) -> dict[str, Report]:
-    """By case; without what the engine cannot begin."""
-    with ContractStage() as stage, open_browser(request.param) as browser:
-        capable = request.param == "node" or stage.speaks_websocket(browser)
+def play(name: str) -> dict[str, Report]:
+    """An engine's reports by case; without what it cannot begin."""
+    with ContractStage() as stage, open_browser(name) as browser:
+        capable = name == "node" or stage.speaks_websocket(browser)
         return stage.play(browser, cases([name for name in REGISTRY if capable or name != "websocket"], "same", "cross"))
+
+
+@pytest.fixture(scope="module")
+def playing(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[dict[str, Report]]]]:
+    """The engines that are asked for. They mostly wait, and so two play at a time."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function) and hasattr(item, "callspec")]
+    asked = {item.callspec.params.get("with_ours") for item in items}
+    with ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(play, name) for name in ["node", *ENGINES] if name in asked}
+
+
+@pytest.fixture(scope="module", params=["node", *ENGINES])
+def with_ours(request: pytest.FixtureRequest, playing: dict[str, Future[dict[str, Report]]]) -> dict[str, Report]:
+    return playing[request.param].result()
 
 
 @pytest.fixture(scope="module")

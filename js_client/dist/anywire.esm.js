@@ -2,81 +2,49 @@
 const module = { exports: {} };
 (function (global) {
 
-// ---- transports/htmlfile.js
+// ---- transports/websocket.js
 
 /*
- * htmlfile: a hidden iframe whose document never ends; each script in it calls parent.anywire_htmlfile[i]("packet"), and is removed.
- * In old Internet Explorer the iframe lives in an ActiveX document, so that it neither clicks nor shows a page that loads.
- * Needs the page's own origin. Sends by POST, as polling does.
+ * WebSocket: the browser's own, or the one in the option of that name; one message a packet. The other transports imitate it.
  */
 
-function htmlfile(route) {
-  newXhr();  // it throws where there is none, before a packet depends on it
-  if (route._cross) { throw new Error('other origin'); }
-  return httpTransport(route, function (done, transport) {
-    var frame, page, heard, clear = nodeGet(route, 'i', 'anywire_htmlfile', function (packet) {
-      heard = true;
-      transport._hear(packet);
-    }, function () {
-      try {
-        // Its frames find our callbacks in their parent.
-        page = new global.ActiveXObject('htmlfile');
-        page.open();
-        page.write('<html></html>');
-        page.close();
-        page.parentWindow.anywire_htmlfile = global.anywire_htmlfile;
-      } catch (ignore) { /* every other browser */ }
-      return addHidden(page || doc, '<iframe></iframe>', function (part) {
-        frame = part.firstChild;
-        frame.src = route._url();
-        // The end of a stream that has said something is as good as a noop.
-        listen(frame, 'load', function () { done('', heard && '6'); });
-      });
-    });
+function websocket(route) {
+  var Native = route._opts.WebSocket || global.WebSocket,
+    socket = new Native(route._url().replace(/^http/, 'ws'));
 
-    return function () {
-      clear();
-      if (page) {
-        // Internet Explorer keeps the connection of a frame that was only removed.
-        frame.src = 'about:blank';
-        page = 0;
-        global.CollectGarbage();
-      }
-    };
-  }, request);
+  socket.binaryType = 'arraybuffer';
+  // It says nothing that onclose does not; but in Node, an error that nobody hears ends the process.
+  socket.onerror = noop;
+  socket._binary = true;
+  socket._idle = function () { return !socket.bufferedAmount; };
+  return socket;
 }
 
-// ---- transports/polling.js
+// ---- transports/jsonp.js
 
 /*
- * XHR long-polling: the server holds each GET until it has packets.
- *
- * The session begins by a POST of the packets that wait, which our server answers like a poll: within one round trip it is known
- * to work both ways. Other servers refuse that, and are asked by a GET from then on; the first time a little later, for they would
- * make a session of it beside that of a WebSocket which is about to be proven.
+ * JSONP polling: each GET is a script that calls ___eio[j]("payload"), Engine.IO's name; the POST is a form. Needs nothing but a DOM.
  */
 
-function polling(route) {
-  var first = !route._opts._plain && route._first;
+function jsonp(route) {
+  route._params.transport = 'polling';
 
   return httpTransport(route, function (done) {
-    var timer, sent = first, abort = request(route, sent && (sent.join(SEPARATOR) || '6'), function (error, text) {
-      // XDomainRequest knows no status, and has no text then.
-      if (sent && /^(HTTP 400|$)/.test(error + text)) {
-        route._opts._plain = 1;
-        timer = setTimeout(function () { abort = request(route, '', done); }, 100);
-      } else {
-        route._taken = sent;
-        done(error, text);
-      }
-    });
+    return nodeGet(route, 'j', '___eio', function (payload) { done('', payload); }, function () {
+      var script = doc.createElement('script');
 
-    first = 0;
-    return function () {
-      clearTimeout(timer);
-      abort();
-    };
-  }, request);
+      // Internet Explorer 6-8 know no onload and tell the end of success and failure alike; KHTML never tells a failure.
+      script.onload = script.onerror = script.onreadystatechange = function () {
+        if (/undefined|loaded|complete/.test(script.readyState)) {
+          // Internet Explorer may say "loaded" a moment before it runs the script.
+          setTimeout(function () { done('no script'); }, 100);
+        }
+      };
+      script.src = route._url();
+      doc.getElementsByTagName('head')[0].appendChild(script);
+      return script;
+    });
+  }, postForm);
 }
 
 // ---- codec.js
@@ -221,6 +189,50 @@ function writeJson(value) {
   return '{' + parts + '}';
 }
 
+// ---- transports/htmlfile.js
+
+/*
+ * htmlfile: a hidden iframe whose document never ends; each script in it calls parent.anywire_htmlfile[i]("packet"), and is removed.
+ * In old Internet Explorer the iframe lives in an ActiveX document, so that it neither clicks nor shows a page that loads.
+ * Needs the page's own origin. Sends by POST, as polling does.
+ */
+
+function htmlfile(route) {
+  newXhr();  // it throws where there is none, before a packet depends on it
+  if (route._cross) { throw new Error('other origin'); }
+  return httpTransport(route, function (done, transport) {
+    var frame, page, heard, clear = nodeGet(route, 'i', 'anywire_htmlfile', function (packet) {
+      heard = true;
+      transport._hear(packet);
+    }, function () {
+      try {
+        // Its frames find our callbacks in their parent.
+        page = new global.ActiveXObject('htmlfile');
+        page.open();
+        page.write('<html></html>');
+        page.close();
+        page.parentWindow.anywire_htmlfile = global.anywire_htmlfile;
+      } catch (ignore) { /* every other browser */ }
+      return addHidden(page || doc, '<iframe></iframe>', function (part) {
+        frame = part.firstChild;
+        frame.src = route._url();
+        // The end of a stream that has said something is as good as a noop.
+        listen(frame, 'load', function () { done('', heard && '6'); });
+      });
+    });
+
+    return function () {
+      clear();
+      if (page) {
+        // Internet Explorer keeps the connection of a frame that was only removed.
+        frame.src = 'about:blank';
+        page = 0;
+        global.CollectGarbage();
+      }
+    };
+  }, request);
+}
+
 // ---- dom.js
 
 /*
@@ -322,6 +334,21 @@ function postForm(route, text, done) {
   form.submit();
 }
 
+// ---- backoff.js
+
+/*
+ * Back-off: how long to wait before the next attempt to reconnect. Pure: the caller gives the random number.
+ */
+
+/**
+ * Milliseconds before attempt number `attempt` (0 is the first), by the options of Manager: reconnectionDelay * 2^attempt, at most
+ * reconnectionDelayMax, less a random share of up to randomizationFactor (0..1), so that the clients of a restarted server do not
+ * all come back in the same moment. `random` is in [0, 1).
+ */
+function backoff(attempt, opts, random) {
+  return Math.min(opts.reconnectionDelayMax, opts.reconnectionDelay * Math.pow(2, attempt)) * (1 - opts.randomizationFactor * random);
+}
+
 // ---- emitter.js
 
 /*
@@ -418,263 +445,6 @@ function emitter(self) {
   return self;
 }
 
-// ---- transports/websocket.js
-
-/*
- * WebSocket: the browser's own, or the one in the option of that name; one message a packet. The other transports imitate it.
- */
-
-function websocket(route) {
-  var Native = route._opts.WebSocket || global.WebSocket,
-    socket = new Native(route._url().replace(/^http/, 'ws'));
-
-  socket.binaryType = 'arraybuffer';
-  // It says nothing that onclose does not; but in Node, an error that nobody hears ends the process.
-  socket.onerror = noop;
-  socket._binary = true;
-  socket._idle = function () { return !socket.bufferedAmount; };
-  return socket;
-}
-
-// ---- transports/http.js
-
-/*
- * What polling, JSONP and htmlfile share: they read by one GET after the other and write by one POST after the other.
- */
-
-/**
- * A transport out of two functions:
- *   get(done, transport)  starts a GET; done(error, payload) when it ended; returns a function that clears it away, ended or not
- *   post(route, text, done)  sends a payload; done(error, answer) when the server has it
- * An error is a text, none is ''.
- */
-function httpTransport(route, get, post) {
-  var queue = [], posting, abort, ended = noop, paused, over, self = {
-    onopen: noop,
-
-    send: function (packet) {
-      queue.push(packet.charAt ? packet : binaryToText(packet));
-      write();
-    },
-
-    /**
-     * Sends what waits and Engine.IO's close packet, then ends the GET: ended first, the server would take the session for lost.
-     * Without a session it ends the GET at once: a browser has few connections to a server, and others need them.
-     */
-    close: function () {
-      if (over) { return; }
-      over = true;
-      if (!route._params.sid) {
-        stop();
-      } else if (leaving && nav.sendBeacon) {
-        // The page is going: nothing else is sure to be sent.
-        nav.sendBeacon(route._url(), queue.concat('1').join(SEPARATOR));
-        queue = [];
-        stop();
-      } else {
-        self.send('1');
-        settle();
-      }
-    },
-
-    _idle: function () { return !posting; },
-
-    _pause: function (done) {
-      paused = done;
-      settle();
-    },
-
-    _hear: function (packet) {
-      self.onmessage({ data: packet });
-    }
-  };
-
-  function read() {
-    function done(error, payload) {
-      if (done !== ended) { return; }
-      stop();
-      if (error || !payload) { return lost(error || 'no text'); }
-      eachOf(payload.split(SEPARATOR), self._hear);
-      if (paused) {
-        settle();
-      } else if (!over) {
-        read();
-      }
-    }
-
-    ended = done;
-    abort = get(done, self);
-  }
-
-  function write() {
-    if (posting || !queue.length) { return; }
-    posting = true;
-    post(route, batch(), function (error, answer) {
-      posting = 0;
-      // Every server says "ok"; a page instead of it is from somebody in between.
-      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
-      self.onopen();
-      write();
-      settle();
-    });
-  }
-
-  /** As many packets as one body may hold by the server's maxPayload; one larger packet goes alone, to be refused there. */
-  function batch() {
-    var count = 0, size = 0;
-    do {
-      size += queue[count].length + 1;
-      // 9: the most bytes that one character takes in a form (%E2%82%AC).
-    } while (++count < queue.length && (size + queue[count].length) * 9 < route._maxPayload);
-    return queue.splice(0, count).join(SEPARATOR);
-  }
-
-  /** All that was asked for is done: the transport may end, or rest. */
-  function settle() {
-    var done = paused;
-    if (posting || queue.length) { return; }
-    if (over) {
-      stop();
-    } else if (done && !abort) {
-      paused = noop;
-      done();
-    }
-  }
-
-  function lost(reason) {
-    var tell = over ? noop : self.onclose;
-    queue = [];
-    over = true;
-    stop();
-    tell({ reason: reason });
-  }
-
-  /** Clears the GET away; what it may still say is not heard. */
-  function stop() {
-    var clear = abort;
-    ended = noop;
-    abort = 0;
-    if (clear) { clear(); }
-  }
-
-  read();
-  return self;
-}
-
-// ---- transports/jsonp.js
-
-/*
- * JSONP polling: each GET is a script that calls ___eio[j]("payload"), Engine.IO's name; the POST is a form. Needs nothing but a DOM.
- */
-
-function jsonp(route) {
-  route._params.transport = 'polling';
-
-  return httpTransport(route, function (done) {
-    return nodeGet(route, 'j', '___eio', function (payload) { done('', payload); }, function () {
-      var script = doc.createElement('script');
-
-      // Internet Explorer 6-8 know no onload and tell the end of success and failure alike; KHTML never tells a failure.
-      script.onload = script.onerror = script.onreadystatechange = function () {
-        if (/undefined|loaded|complete/.test(script.readyState)) {
-          // Internet Explorer may say "loaded" a moment before it runs the script.
-          setTimeout(function () { done('no script'); }, 100);
-        }
-      };
-      script.src = route._url();
-      doc.getElementsByTagName('head')[0].appendChild(script);
-      return script;
-    });
-  }, postForm);
-}
-
-// ---- transports/xhr.js
-
-/*
- * One HTTP request by script: XMLHttpRequest, ActiveX in Internet Explorer 6, XDomainRequest across origins in 8 and 9.
- */
-
-/** Throws where there is none. */
-function newXhr() {
-  return global.XMLHttpRequest ? new global.XMLHttpRequest() : new global.ActiveXObject('Microsoft.XMLHTTP');
-}
-
-/**
- * GETs, or POSTs body if there is one; done(error, text). Returns a function that aborts it, and has no effect after its end.
- * Throws where there is no such object, or an XDomainRequest is to leave the page's scheme.
- */
-function request(route, body, done) {
-  var xhr = newXhr(),
-    xdr = route._cross && !('withCredentials' in xhr);
-
-  function finish() {
-    var status = 0, text = '';
-    try {
-      text = xhr.responseText;
-      status = xdr ? 200 : xhr.status;
-    } catch (ignore) { /* Firefox 3 and Internet Explorer 9, after a failure */ }
-    done(status == 200 ? '' : 'HTTP ' + status, text);
-  }
-
-  if (xdr) { xhr = new global.XDomainRequest(); }
-
-  xhr.open(body ? 'POST' : 'GET', route._url(), true);
-  if (xdr) {
-    // What failed has no text, and an answer without one is a failure.
-    xhr.onload = xhr.onerror = xhr.ontimeout = finish;
-    xhr.onprogress = noop;  // Internet Explorer 9 aborts a request without one
-  } else {
-    if (route._cross && route._opts.withCredentials) { xhr.withCredentials = true; }
-    xhr.onreadystatechange = function () {
-      if (xhr.readyState == 4) {
-        xhr.onreadystatechange = noop;  // Internet Explorer leaks a request that keeps its listener, and 6 takes no null
-        finish();
-      }
-    };
-  }
-  xhr.send(body || null);
-  return function () {
-    if (!xdr) { xhr.onreadystatechange = noop; }
-    xhr.abort();
-  };
-}
-
-// ---- transports/registry.js
-
-/*
- * The transports, by the names that the option `transports` uses. One line adds one.
- *
- * Each is a function of a route (where to and for whom: see newRoute in connection.js) that starts one, or throws if that is
- * not possible in this browser or towards this server. What it returns imitates a WebSocket: onopen(), onmessage({data}),
- * onclose({reason or code}), which the connection sets, send(packet), close(); it calls them later, never from within the function. Those over HTTP are
- * open once the server has taken a POST. Beyond that,
- *   _binary       whether send takes an ArrayBuffer, a typed array or a Blob as it is
- *   _idle()       whether a packet given now would go out now
- *   _pause(done)  (if another transport can take over) ends reading and writing; done() when no request is under way
- * close() also closes the session, if the route still has its id.
- */
-var TRANSPORTS = {
-  websocket: websocket,
-  polling: polling,
-  htmlfile: htmlfile,
-  jsonp: jsonp
-};
-
-// ---- backoff.js
-
-/*
- * Back-off: how long to wait before the next attempt to reconnect. Pure: the caller gives the random number.
- */
-
-/**
- * Milliseconds before attempt number `attempt` (0 is the first), by the options of Manager: reconnectionDelay * 2^attempt, at most
- * reconnectionDelayMax, less a random share of up to randomizationFactor (0..1), so that the clients of a restarted server do not
- * all come back in the same moment. `random` is in [0, 1).
- */
-function backoff(attempt, opts, random) {
-  return Math.min(opts.reconnectionDelayMax, opts.reconnectionDelay * Math.pow(2, attempt)) * (1 - opts.randomizationFactor * random);
-}
-
 // ---- connection.js
 
 /*
@@ -707,7 +477,9 @@ function headStart(ms) {
 /** What nobody guesses; 1, which names no race, in a browser whose chance can be guessed. */
 function secret() {
   try {
-    return slice(global.crypto.getRandomValues(new global.Uint8Array(16))).join('');
+    var bytes = new global.Uint8Array(16);
+    global.crypto.getRandomValues(bytes);  // which old WebKits do not return
+    return slice(bytes).join('');
   } catch (old) {
     return 1;
   }
@@ -1034,6 +806,39 @@ function connect(target, opts, names, delay, upgrade) {
   return self;
 }
 
+// ---- transports/polling.js
+
+/*
+ * XHR long-polling: the server holds each GET until it has packets.
+ *
+ * The session begins by a POST of the packets that wait, which our server answers like a poll: within one round trip it is known
+ * to work both ways. Other servers refuse that, and are asked by a GET from then on; the first time a little later, for they would
+ * make a session of it beside that of a WebSocket which is about to be proven.
+ */
+
+function polling(route) {
+  var first = !route._opts._plain && route._first;
+
+  return httpTransport(route, function (done) {
+    var timer, sent = first, abort = request(route, sent && (sent.join(SEPARATOR) || '6'), function (error, text) {
+      // XDomainRequest knows no status, and has no text then.
+      if (sent && /^(HTTP 400|$)/.test(error + text)) {
+        route._opts._plain = 1;
+        timer = setTimeout(function () { abort = request(route, '', done); }, 100);
+      } else {
+        route._taken = sent;
+        done(error, text);
+      }
+    });
+
+    first = 0;
+    return function () {
+      clearTimeout(timer);
+      abort();
+    };
+  }, request);
+}
+
 // ---- memory.js
 
 /*
@@ -1065,6 +870,203 @@ function remember(key, works) {
 function recall(key) {
   var parts = (stored(key) || '').split('/');
   if (parseInt(parts[2]) > now()) { return parts; }
+}
+
+// ---- transports/xhr.js
+
+/*
+ * One HTTP request by script: XMLHttpRequest, ActiveX in Internet Explorer 6, XDomainRequest across origins in 8 and 9.
+ */
+
+/** Throws where there is none. */
+function newXhr() {
+  return global.XMLHttpRequest ? new global.XMLHttpRequest() : new global.ActiveXObject('Microsoft.XMLHTTP');
+}
+
+/**
+ * GETs, or POSTs body if there is one; done(error, text). Returns a function that aborts it, and has no effect after its end.
+ * Throws where there is no such object, or an XDomainRequest is to leave the page's scheme.
+ */
+function request(route, body, done) {
+  var xhr = newXhr(),
+    xdr = route._cross && !('withCredentials' in xhr);
+
+  function finish() {
+    var status = 0, text = '';
+    try {
+      text = xhr.responseText;
+      status = xdr ? 200 : xhr.status;
+    } catch (ignore) { /* Firefox 3 and Internet Explorer 9, after a failure */ }
+    done(status == 200 ? '' : 'HTTP ' + status, text);
+  }
+
+  if (xdr) { xhr = new global.XDomainRequest(); }
+
+  xhr.open(body ? 'POST' : 'GET', route._url(), true);
+  if (xdr) {
+    // What failed has no text, and an answer without one is a failure.
+    xhr.onload = xhr.onerror = xhr.ontimeout = finish;
+    xhr.onprogress = noop;  // Internet Explorer 9 aborts a request without one
+  } else {
+    if (route._cross && route._opts.withCredentials) { xhr.withCredentials = true; }
+    xhr.onreadystatechange = function () {
+      if (xhr.readyState == 4) {
+        xhr.onreadystatechange = noop;  // Internet Explorer leaks a request that keeps its listener, and 6 takes no null
+        finish();
+      }
+    };
+  }
+  xhr.send(body || null);
+  return function () {
+    if (!xdr) { xhr.onreadystatechange = noop; }
+    xhr.abort();
+  };
+}
+
+// ---- transports/registry.js
+
+/*
+ * The transports, by the names that the option `transports` uses. One line adds one.
+ *
+ * Each is a function of a route (where to and for whom: see newRoute in connection.js) that starts one, or throws if that is
+ * not possible in this browser or towards this server. What it returns imitates a WebSocket: onopen(), onmessage({data}),
+ * onclose({reason or code}), which the connection sets, send(packet), close(); it calls them later, never from within the function. Those over HTTP are
+ * open once the server has taken a POST. Beyond that,
+ *   _binary       whether send takes an ArrayBuffer, a typed array or a Blob as it is
+ *   _idle()       whether a packet given now would go out now
+ *   _pause(done)  (if another transport can take over) ends reading and writing; done() when no request is under way
+ * close() also closes the session, if the route still has its id.
+ */
+var TRANSPORTS = {
+  websocket: websocket,
+  polling: polling,
+  htmlfile: htmlfile,
+  jsonp: jsonp
+};
+
+// ---- transports/http.js
+
+/*
+ * What polling, JSONP and htmlfile share: they read by one GET after the other and write by one POST after the other.
+ */
+
+/**
+ * A transport out of two functions:
+ *   get(done, transport)  starts a GET; done(error, payload) when it ended; returns a function that clears it away, ended or not
+ *   post(route, text, done)  sends a payload; done(error, answer) when the server has it
+ * An error is a text, none is ''.
+ */
+function httpTransport(route, get, post) {
+  var queue = [], posting, abort, ended = noop, paused, over, self = {
+    onopen: noop,
+
+    send: function (packet) {
+      queue.push(packet.charAt ? packet : binaryToText(packet));
+      write();
+    },
+
+    /**
+     * Sends what waits and Engine.IO's close packet, then ends the GET: ended first, the server would take the session for lost.
+     * Without a session it ends the GET at once: a browser has few connections to a server, and others need them.
+     */
+    close: function () {
+      if (over) { return; }
+      over = true;
+      if (!route._params.sid) {
+        stop();
+      } else if (leaving && nav.sendBeacon) {
+        // The page is going: nothing else is sure to be sent.
+        nav.sendBeacon(route._url(), queue.concat('1').join(SEPARATOR));
+        queue = [];
+        stop();
+      } else {
+        self.send('1');
+        settle();
+      }
+    },
+
+    _idle: function () { return !posting; },
+
+    _pause: function (done) {
+      paused = done;
+      settle();
+    },
+
+    _hear: function (packet) {
+      self.onmessage({ data: packet });
+    }
+  };
+
+  function read() {
+    function done(error, payload) {
+      if (done !== ended) { return; }
+      stop();
+      if (error || !payload) { return lost(error || 'no text'); }
+      eachOf(payload.split(SEPARATOR), self._hear);
+      if (paused) {
+        settle();
+      } else if (!over) {
+        read();
+      }
+    }
+
+    ended = done;
+    abort = get(done, self);
+  }
+
+  function write() {
+    if (posting || !queue.length) { return; }
+    posting = true;
+    post(route, batch(), function (error, answer) {
+      posting = 0;
+      // Every server says "ok"; a page instead of it is from somebody in between.
+      if (error || !/^\s*ok\s*$/i.test(answer)) { return lost(error || 'POST got ' + answer); }
+      self.onopen();
+      write();
+      settle();
+    });
+  }
+
+  /** As many packets as one body may hold by the server's maxPayload; one larger packet goes alone, to be refused there. */
+  function batch() {
+    var count = 0, size = 0;
+    do {
+      size += queue[count].length + 1;
+      // 9: the most bytes that one character takes in a form (%E2%82%AC).
+    } while (++count < queue.length && (size + queue[count].length) * 9 < route._maxPayload);
+    return queue.splice(0, count).join(SEPARATOR);
+  }
+
+  /** All that was asked for is done: the transport may end, or rest. */
+  function settle() {
+    var done = paused;
+    if (posting || queue.length) { return; }
+    if (over) {
+      stop();
+    } else if (done && !abort) {
+      paused = noop;
+      done();
+    }
+  }
+
+  function lost(reason) {
+    var tell = over ? noop : self.onclose;
+    queue = [];
+    over = true;
+    stop();
+    tell({ reason: reason });
+  }
+
+  /** Clears the GET away; what it may still say is not heard. */
+  function stop() {
+    var clear = abort;
+    ended = noop;
+    abort = 0;
+    if (clear) { clear(); }
+  }
+
+  read();
+  return self;
 }
 
 // ---- manager.js

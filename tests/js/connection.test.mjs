@@ -71,6 +71,13 @@ test('both are one session to our server, which is named by chance that nobody g
   assert.equal(new Set(tokens()).size, 2);
 });
 
+test('an old WebKit fills the bytes of chance and does not return them', () => {
+  const world = new World({ rtt: 90, globals: { crypto: { getRandomValues(bytes) { bytes.fill(7); } } } });
+  world.io();
+  world.run(2000);
+  assert.equal(world.sockets[0].query.get('aw'), '7'.repeat(16));
+});
+
 test('a browser without chance to be trusted names no race', () => {
   const world = new World({ rtt: 90, without: ['crypto'] });
   world.io();
