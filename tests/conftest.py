@@ -30,8 +30,8 @@ class RootIsThePackage:
 BROWSERS = {
     f"tests/test_{name}.py"
     for name in (
-        "check_page", "check_words", "client_browser", "client_contract", "client_files", "client_manners", "clients_in_chromium", "demo",
-        "docs", "engines", "faults", "socketio09_client",
+        "browser_client_page", "check_page", "check_words", "client_browser", "client_contract", "client_files", "client_manners",
+        "clients_in_chromium", "demo", "docs", "engines", "faults", "socketio09_client",
     )
 }  # fmt: skip
 

@@ -159,7 +159,6 @@ def test_the_ten_lines_followed_to_the_letter_count_who_is_there(tmp_path: Path,
         wait_until(lambda: driver.execute_script(count) == "2")
         driver.close()
         driver.switch_to.window(first)
-        wait_until(lambda: driver.execute_script(count) == "1")
     wait_until(lambda: driver.execute_script(count) == "?")
     driver.get("about:blank")
 
