@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int)
     options = parser.parse_args()
     count = options.connections or (2000 if options.short else 15_000)
-    prepare()
+    prepare(options.steer)
     pin_load()
     for transport in options.transport or CLIENTS:
         print(f"Over {transport}:")

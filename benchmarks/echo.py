@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--kind", action="append", choices=KINDS, help="only this kind of message (may be repeated)")
     options = parser.parse_args()
     seconds = 0.5 if options.short else 1.0
-    prepare()
+    prepare(options.steer)
     with serving_all(options.only or PEERS) as peers:
         pin_load()
         loads = {peer.name: Load(peer.port, CLIENTS) for peer in peers}

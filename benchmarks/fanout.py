@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--transport", action="append", choices=CLIENTS, help="what the receivers use (websocket and polling)")
     parser.add_argument("--receivers", type=int, default=2000)
     options = parser.parse_args()
-    prepare()
+    prepare(options.steer)
     for transport in options.transport or ("websocket", "polling"):
         names = [name for name in options.only or PEERS if transport != "htmlfile" or name == "anywire"]
         with serving_all(names) as peers:

@@ -29,7 +29,7 @@ def main() -> None:
     options = parser.parse_args()
     idle = options.idle if options.idle is not None else 1000 if options.short else 15_000
     seconds = 1.0 if options.short else 3.0
-    prepare()
+    prepare(options.steer)
     pin_load()
     print(f"Echo beside idle sessions, milliseconds (medians of {rounds(options)} rounds of {seconds:.0f} s)")
     print(f"  {'':28} {'idle':>7} {'a second':>9} {'p50':>8} {'p99':>8} {'p99.9':>8} {'worst':>8}")

@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--transport", choices=("polling", "jsonp"), default="polling")
     options = parser.parse_args()
     seconds = 0.5 if options.short else 1.0
-    prepare()
+    prepare(options.steer)
     with serving_all(options.only or PEERS) as peers:
         pin_load()
         loads = {peer.name: Load(peer.port, CLIENTS, options.transport) for peer in peers}

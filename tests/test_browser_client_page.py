@@ -159,6 +159,7 @@ def test_the_ten_lines_followed_to_the_letter_count_who_is_there(tmp_path: Path,
         wait_until(lambda: driver.execute_script(count) == "2")
         driver.close()
         driver.switch_to.window(first)
+        wait_until(lambda: driver.execute_script(count) == "1")
     wait_until(lambda: driver.execute_script(count) == "?")
     driver.get("about:blank")
 
@@ -258,7 +259,7 @@ def test_what_is_remembered_lies_where_the_page_says(prints: Callable[..., Any])
 
 def test_the_times_that_the_page_names_are_those_of_the_source() -> None:
     source = "".join((CLIENT / "src" / name).read_text() for name in ("connection.js", "manager.js", "memory.js"))
-    assert "Math.min(30 + ms, 2000)" in source and "headStart(works[1] | 0) + attempts * 500" in source
+    assert "Math.min(30 + ms, 2000)" in source and "headStart(+works[1] || 0) + attempts * 500" in source
     text = " ".join(PAGE.read_text().split())
     assert "30 ms after the WebSocket" in text and "2 seconds at most. Each attempt in a row adds half a second" in text
     assert "SHORT_LIFE = 120000, MOST_DEATHS = 3" in source and "three times in a row within two minutes" in text

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import resource
 import select
 import time
 from collections import deque
+from pathlib import Path
 
 from .clients import CLIENTS, Client, Polling, WebSocket, frame
+from .peers import load_processor
 
 __all__ = ["Load", "prepare"]
 
 #: Clients that join at once.
 _BATCH = 50
+#: Which processors receive what loopback brings, as a mask; 0: the one that sends.
+_STEERING = Path("/sys/class/net/lo/queues/rx-0/rps_cpus")
 
 
-def prepare() -> None:
-    """As many open files as the system allows, and no pauses of our own for garbage."""
+def prepare(steer: bool = False) -> None:
+    """As many open files as the system allows, and no pauses of our own for garbage.
+
+    ``steer``: what loopback brings is received on the load's processor, until the end of this program. Without it a send also does what
+    the receiver's kernel has to do, up to waking its process, on the sender's processor and account; of receivers that are other machines
+    it does not. See "Receive Packet Steering" in the kernel's documentation (networking/scaling.rst).
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     gc.disable()
+    if steer:
+        before = _STEERING.read_text()
+        try:
+            _STEERING.write_text(f"{1 << load_processor():x}")
+        except OSError as error:
+            raise SystemExit(f"--steer must be able to write {_STEERING}: {error.strerror}; run it as root, or without") from None
+        atexit.register(_STEERING.write_text, before)
 
 
 class Load:

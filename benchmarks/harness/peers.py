@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PEERS", "Peer", "pin_load", "serving", "serving_all"]
+__all__ = ["PEERS", "Peer", "load_processor", "pin_load", "serving", "serving_all"]
 
 ROOT = Path(__file__).resolve().parents[2]
 _SERVERS = ROOT / "benchmarks" / "servers"
@@ -71,9 +71,14 @@ def _processors() -> list[int]:
 _OURS = _processors()
 
 
+def load_processor() -> int:
+    """The number of the load's processor: not the servers', where there is another."""
+    return _OURS[min(1, len(_OURS) - 1)]
+
+
 def pin_load() -> None:
-    """Keep this process, the load, off the servers' processor, where there is another."""
-    os.sched_setaffinity(0, set(_OURS[1:2] or _OURS))
+    """Keep this process, the load, on its processor."""
+    os.sched_setaffinity(0, {load_processor()})
 
 
 @contextmanager

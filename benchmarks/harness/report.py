@@ -32,6 +32,7 @@ def arguments(doc: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="smaller and fewer samples, for a first look")
     parser.add_argument("--only", action="append", choices=PEERS, help="measure only this server (may be repeated)")
+    parser.add_argument("--steer", action="store_true", help="the receivers' half of the kernel's work on the load's processor (root)")
     parser.add_argument("--rounds", type=int, help="samples of each server, taken in turn (7; with --short 3)")
     return parser
 

@@ -1,51 +1,6 @@
 /*! anywire 0.1.0 | MIT */
 (function (global) {
 
-// ---- transports/websocket.js
-
-/*
- * WebSocket: the browser's own, or the one in the option of that name; one message a packet. The other transports imitate it.
- */
-
-function websocket(route) {
-  var Native = route._opts.WebSocket || global.WebSocket,
-    socket = new Native(route._url().replace(/^http/, 'ws'));
-
-  socket.binaryType = 'arraybuffer';
-  // It says nothing that onclose does not; but in Node, an error that nobody hears ends the process.
-  socket.onerror = noop;
-  socket._binary = true;
-  socket._idle = function () { return !socket.bufferedAmount; };
-  return socket;
-}
-
-// ---- transports/jsonp.js
-
-/*
- * JSONP polling: each GET is a script that calls ___eio[j]("payload"), Engine.IO's name; the POST is a form. Needs nothing but a DOM.
- */
-
-function jsonp(route) {
-  route._params.transport = 'polling';
-
-  return httpTransport(route, function (done) {
-    return nodeGet(route, 'j', '___eio', function (payload) { done('', payload); }, function () {
-      var script = doc.createElement('script');
-
-      // Internet Explorer 6-8 know no onload and tell the end of success and failure alike; KHTML never tells a failure.
-      script.onload = script.onerror = script.onreadystatechange = function () {
-        if (/undefined|loaded|complete/.test(script.readyState)) {
-          // Internet Explorer may say "loaded" a moment before it runs the script.
-          setTimeout(function () { done('no script'); }, 100);
-        }
-      };
-      script.src = route._url();
-      doc.getElementsByTagName('head')[0].appendChild(script);
-      return script;
-    });
-  }, postForm);
-}
-
 // ---- codec.js
 
 /*
@@ -188,50 +143,6 @@ function writeJson(value) {
   return '{' + parts + '}';
 }
 
-// ---- transports/htmlfile.js
-
-/*
- * htmlfile: a hidden iframe whose document never ends; each script in it calls parent.anywire_htmlfile[i]("packet"), and is removed.
- * In old Internet Explorer the iframe lives in an ActiveX document, so that it neither clicks nor shows a page that loads.
- * Needs the page's own origin. Sends by POST, as polling does.
- */
-
-function htmlfile(route) {
-  newXhr();  // it throws where there is none, before a packet depends on it
-  if (route._cross) { throw new Error('other origin'); }
-  return httpTransport(route, function (done, transport) {
-    var frame, page, heard, clear = nodeGet(route, 'i', 'anywire_htmlfile', function (packet) {
-      heard = true;
-      transport._hear(packet);
-    }, function () {
-      try {
-        // Its frames find our callbacks in their parent.
-        page = new global.ActiveXObject('htmlfile');
-        page.open();
-        page.write('<html></html>');
-        page.close();
-        page.parentWindow.anywire_htmlfile = global.anywire_htmlfile;
-      } catch (ignore) { /* every other browser */ }
-      return addHidden(page || doc, '<iframe></iframe>', function (part) {
-        frame = part.firstChild;
-        frame.src = route._url();
-        // The end of a stream that has said something is as good as a noop.
-        listen(frame, 'load', function () { done('', heard && '6'); });
-      });
-    });
-
-    return function () {
-      clear();
-      if (page) {
-        // Internet Explorer keeps the connection of a frame that was only removed.
-        frame.src = 'about:blank';
-        page = 0;
-        global.CollectGarbage();
-      }
-    };
-  }, request);
-}
-
 // ---- dom.js
 
 /*
@@ -333,21 +244,6 @@ function postForm(route, text, done) {
   form.submit();
 }
 
-// ---- backoff.js
-
-/*
- * Back-off: how long to wait before the next attempt to reconnect. Pure: the caller gives the random number.
- */
-
-/**
- * Milliseconds before attempt number `attempt` (0 is the first), by the options of Manager: reconnectionDelay * 2^attempt, at most
- * reconnectionDelayMax, less a random share of up to randomizationFactor (0..1), so that the clients of a restarted server do not
- * all come back in the same moment. `random` is in [0, 1).
- */
-function backoff(attempt, opts, random) {
-  return Math.min(opts.reconnectionDelayMax, opts.reconnectionDelay * Math.pow(2, attempt)) * (1 - opts.randomizationFactor * random);
-}
-
 // ---- emitter.js
 
 /*
@@ -443,6 +339,248 @@ function emitter(self) {
   };
   return self;
 }
+
+// ---- transports/polling.js
+
+/*
+ * XHR long-polling: the server holds each GET until it has packets.
+ *
+ * The session begins by a POST of the packets that wait, which our server answers like a poll: within one round trip it is known
+ * to work both ways. Other servers refuse that, and are asked by a GET from then on; the first time a little later, for they would
+ * make a session of it beside that of a WebSocket which is about to be proven.
+ */
+
+function polling(route) {
+  var first = !route._opts._plain && route._first;
+
+  return httpTransport(route, function (done) {
+    var timer, sent = first, abort = request(route, sent && (sent.join(SEPARATOR) || '6'), function (error, text) {
+      // XDomainRequest knows no status, and has no text then.
+      if (sent && /^(HTTP 400|$)/.test(error + text)) {
+        route._opts._plain = 1;
+        timer = setTimeout(function () { abort = request(route, '', done); }, 100);
+      } else {
+        route._taken = sent;
+        done(error, text);
+      }
+    });
+
+    first = 0;
+    return function () {
+      clearTimeout(timer);
+      abort();
+    };
+  }, request);
+}
+
+// ---- backoff.js
+
+/*
+ * Back-off: how long to wait before the next attempt to reconnect. Pure: the caller gives the random number.
+ */
+
+/**
+ * Milliseconds before attempt number `attempt` (0 is the first), by the options of Manager: reconnectionDelay * 2^attempt, at most
+ * reconnectionDelayMax, less a random share of up to randomizationFactor (0..1), so that the clients of a restarted server do not
+ * all come back in the same moment. `random` is in [0, 1).
+ */
+function backoff(attempt, opts, random) {
+  return Math.min(opts.reconnectionDelayMax, opts.reconnectionDelay * Math.pow(2, attempt)) * (1 - opts.randomizationFactor * random);
+}
+
+// ---- memory.js
+
+/*
+ * Memory: which transport worked towards a server, so that the next visit begins with it. In localStorage, else in a cookie,
+ * else (no storage allowed, or no browser) nowhere.
+ */
+
+var DAY = 864e5;  // milliseconds
+
+/** Stores text under key if given, and returns what is stored there. */
+function stored(key, text) {
+  try {
+    if (text) { global.localStorage.setItem(key, text); }
+    return global.localStorage.getItem(key);
+  } catch (noStorage) {
+    try {
+      if (text) { doc.cookie = key + '=' + text + ';path=/;expires=' + new Date(now() + DAY).toUTCString(); }
+      return doc.cookie.split(key + '=')[1];
+    } catch (noCookie) { /* Node, or a sandboxed frame */ }
+  }
+}
+
+/** Remembers for a day what recall will say. */
+function remember(key, works) {
+  stored(key, works.concat(now() + DAY).join('/'));
+}
+
+/** [transport's name, milliseconds until it answered, until when that counts], if one is remembered. */
+function recall(key) {
+  var parts = (stored(key) || '').split('/');
+  if (parseInt(parts[2]) > now()) { return parts; }
+}
+
+// ---- transports/websocket.js
+
+/*
+ * WebSocket: the browser's own, or the one in the option of that name; one message a packet. The other transports imitate it.
+ */
+
+function websocket(route) {
+  var Native = route._opts.WebSocket || global.WebSocket,
+    socket = new Native(route._url().replace(/^http/, 'ws'));
+
+  socket.binaryType = 'arraybuffer';
+  // It says nothing that onclose does not; but in Node, an error that nobody hears ends the process.
+  socket.onerror = noop;
+  socket._binary = true;
+  socket._idle = function () { return !socket.bufferedAmount; };
+  return socket;
+}
+
+// ---- transports/jsonp.js
+
+/*
+ * JSONP polling: each GET is a script that calls ___eio[j]("payload"), Engine.IO's name; the POST is a form. Needs nothing but a DOM.
+ */
+
+function jsonp(route) {
+  route._params.transport = 'polling';
+
+  return httpTransport(route, function (done) {
+    return nodeGet(route, 'j', '___eio', function (payload) { done('', payload); }, function () {
+      var script = doc.createElement('script');
+
+      // Internet Explorer 6-8 know no onload and tell the end of success and failure alike; KHTML never tells a failure.
+      script.onload = script.onerror = script.onreadystatechange = function () {
+        if (/undefined|loaded|complete/.test(script.readyState)) {
+          // Internet Explorer may say "loaded" a moment before it runs the script.
+          setTimeout(function () { done('no script'); }, 100);
+        }
+      };
+      script.src = route._url();
+      doc.getElementsByTagName('head')[0].appendChild(script);
+      return script;
+    });
+  }, postForm);
+}
+
+// ---- transports/xhr.js
+
+/*
+ * One HTTP request by script: XMLHttpRequest, ActiveX in Internet Explorer 6, XDomainRequest across origins in 8 and 9.
+ */
+
+/** Throws where there is none. */
+function newXhr() {
+  return global.XMLHttpRequest ? new global.XMLHttpRequest() : new global.ActiveXObject('Microsoft.XMLHTTP');
+}
+
+/**
+ * GETs, or POSTs body if there is one; done(error, text). Returns a function that aborts it, and has no effect after its end.
+ * Throws where there is no such object, or an XDomainRequest is to leave the page's scheme.
+ */
+function request(route, body, done) {
+  var xhr = newXhr(),
+    xdr = route._cross && !('withCredentials' in xhr);
+
+  function finish() {
+    var status = 0, text = '';
+    try {
+      text = xhr.responseText;
+      status = xdr ? 200 : xhr.status;
+    } catch (ignore) { /* Firefox 3 and Internet Explorer 9, after a failure */ }
+    done(status == 200 ? '' : 'HTTP ' + status, text);
+  }
+
+  if (xdr) { xhr = new global.XDomainRequest(); }
+
+  xhr.open(body ? 'POST' : 'GET', route._url(), true);
+  if (xdr) {
+    // What failed has no text, and an answer without one is a failure.
+    xhr.onload = xhr.onerror = xhr.ontimeout = finish;
+    xhr.onprogress = noop;  // Internet Explorer 9 aborts a request without one
+  } else {
+    if (route._cross && route._opts.withCredentials) { xhr.withCredentials = true; }
+    xhr.onreadystatechange = function () {
+      if (xhr.readyState == 4) {
+        xhr.onreadystatechange = noop;  // Internet Explorer leaks a request that keeps its listener, and 6 takes no null
+        finish();
+      }
+    };
+  }
+  xhr.send(body || null);
+  return function () {
+    if (!xdr) { xhr.onreadystatechange = noop; }
+    xhr.abort();
+  };
+}
+
+// ---- transports/htmlfile.js
+
+/*
+ * htmlfile: a hidden iframe whose document never ends; each script in it calls parent.anywire_htmlfile[i]("packet"), and is removed.
+ * In old Internet Explorer the iframe lives in an ActiveX document, so that it neither clicks nor shows a page that loads.
+ * Needs the page's own origin. Sends by POST, as polling does.
+ */
+
+function htmlfile(route) {
+  newXhr();  // it throws where there is none, before a packet depends on it
+  if (route._cross) { throw new Error('other origin'); }
+  return httpTransport(route, function (done, transport) {
+    var frame, page, heard, clear = nodeGet(route, 'i', 'anywire_htmlfile', function (packet) {
+      heard = true;
+      transport._hear(packet);
+    }, function () {
+      try {
+        // Its frames find our callbacks in their parent.
+        page = new global.ActiveXObject('htmlfile');
+        page.open();
+        page.write('<html></html>');
+        page.close();
+        page.parentWindow.anywire_htmlfile = global.anywire_htmlfile;
+      } catch (ignore) { /* every other browser */ }
+      return addHidden(page || doc, '<iframe></iframe>', function (part) {
+        frame = part.firstChild;
+        frame.src = route._url();
+        // The end of a stream that has said something is as good as a noop.
+        listen(frame, 'load', function () { done('', heard && '6'); });
+      });
+    });
+
+    return function () {
+      clear();
+      if (page) {
+        // Internet Explorer keeps the connection of a frame that was only removed.
+        frame.src = 'about:blank';
+        page = 0;
+        global.CollectGarbage();
+      }
+    };
+  }, request);
+}
+
+// ---- transports/registry.js
+
+/*
+ * The transports, by the names that the option `transports` uses. One line adds one.
+ *
+ * Each is a function of a route (where to and for whom: see newRoute in connection.js) that starts one, or throws if that is
+ * not possible in this browser or towards this server. What it returns imitates a WebSocket: onopen(), onmessage({data}),
+ * onclose({reason or code}), which the connection sets, send(packet), close(); it calls them later, never from within the function. Those over HTTP are
+ * open once the server has taken a POST. Beyond that,
+ *   _binary       whether send takes an ArrayBuffer, a typed array or a Blob as it is
+ *   _idle()       whether a packet given now would go out now
+ *   _pause(done)  (if another transport can take over) ends reading and writing; done() when no request is under way
+ * close() also closes the session, if the route still has its id.
+ */
+var TRANSPORTS = {
+  websocket: websocket,
+  polling: polling,
+  htmlfile: htmlfile,
+  jsonp: jsonp
+};
 
 // ---- connection.js
 
@@ -805,144 +943,6 @@ function connect(target, opts, names, delay, upgrade) {
   return self;
 }
 
-// ---- transports/polling.js
-
-/*
- * XHR long-polling: the server holds each GET until it has packets.
- *
- * The session begins by a POST of the packets that wait, which our server answers like a poll: within one round trip it is known
- * to work both ways. Other servers refuse that, and are asked by a GET from then on; the first time a little later, for they would
- * make a session of it beside that of a WebSocket which is about to be proven.
- */
-
-function polling(route) {
-  var first = !route._opts._plain && route._first;
-
-  return httpTransport(route, function (done) {
-    var timer, sent = first, abort = request(route, sent && (sent.join(SEPARATOR) || '6'), function (error, text) {
-      // XDomainRequest knows no status, and has no text then.
-      if (sent && /^(HTTP 400|$)/.test(error + text)) {
-        route._opts._plain = 1;
-        timer = setTimeout(function () { abort = request(route, '', done); }, 100);
-      } else {
-        route._taken = sent;
-        done(error, text);
-      }
-    });
-
-    first = 0;
-    return function () {
-      clearTimeout(timer);
-      abort();
-    };
-  }, request);
-}
-
-// ---- memory.js
-
-/*
- * Memory: which transport worked towards a server, so that the next visit begins with it. In localStorage, else in a cookie,
- * else (no storage allowed, or no browser) nowhere.
- */
-
-var DAY = 864e5;  // milliseconds
-
-/** Stores text under key if given, and returns what is stored there. */
-function stored(key, text) {
-  try {
-    if (text) { global.localStorage.setItem(key, text); }
-    return global.localStorage.getItem(key);
-  } catch (noStorage) {
-    try {
-      if (text) { doc.cookie = key + '=' + text + ';path=/;expires=' + new Date(now() + DAY).toUTCString(); }
-      return doc.cookie.split(key + '=')[1];
-    } catch (noCookie) { /* Node, or a sandboxed frame */ }
-  }
-}
-
-/** Remembers for a day what recall will say. */
-function remember(key, works) {
-  stored(key, works.concat(now() + DAY).join('/'));
-}
-
-/** [transport's name, milliseconds until it answered, until when that counts], if one is remembered. */
-function recall(key) {
-  var parts = (stored(key) || '').split('/');
-  if (parseInt(parts[2]) > now()) { return parts; }
-}
-
-// ---- transports/xhr.js
-
-/*
- * One HTTP request by script: XMLHttpRequest, ActiveX in Internet Explorer 6, XDomainRequest across origins in 8 and 9.
- */
-
-/** Throws where there is none. */
-function newXhr() {
-  return global.XMLHttpRequest ? new global.XMLHttpRequest() : new global.ActiveXObject('Microsoft.XMLHTTP');
-}
-
-/**
- * GETs, or POSTs body if there is one; done(error, text). Returns a function that aborts it, and has no effect after its end.
- * Throws where there is no such object, or an XDomainRequest is to leave the page's scheme.
- */
-function request(route, body, done) {
-  var xhr = newXhr(),
-    xdr = route._cross && !('withCredentials' in xhr);
-
-  function finish() {
-    var status = 0, text = '';
-    try {
-      text = xhr.responseText;
-      status = xdr ? 200 : xhr.status;
-    } catch (ignore) { /* Firefox 3 and Internet Explorer 9, after a failure */ }
-    done(status == 200 ? '' : 'HTTP ' + status, text);
-  }
-
-  if (xdr) { xhr = new global.XDomainRequest(); }
-
-  xhr.open(body ? 'POST' : 'GET', route._url(), true);
-  if (xdr) {
-    // What failed has no text, and an answer without one is a failure.
-    xhr.onload = xhr.onerror = xhr.ontimeout = finish;
-    xhr.onprogress = noop;  // Internet Explorer 9 aborts a request without one
-  } else {
-    if (route._cross && route._opts.withCredentials) { xhr.withCredentials = true; }
-    xhr.onreadystatechange = function () {
-      if (xhr.readyState == 4) {
-        xhr.onreadystatechange = noop;  // Internet Explorer leaks a request that keeps its listener, and 6 takes no null
-        finish();
-      }
-    };
-  }
-  xhr.send(body || null);
-  return function () {
-    if (!xdr) { xhr.onreadystatechange = noop; }
-    xhr.abort();
-  };
-}
-
-// ---- transports/registry.js
-
-/*
- * The transports, by the names that the option `transports` uses. One line adds one.
- *
- * Each is a function of a route (where to and for whom: see newRoute in connection.js) that starts one, or throws if that is
- * not possible in this browser or towards this server. What it returns imitates a WebSocket: onopen(), onmessage({data}),
- * onclose({reason or code}), which the connection sets, send(packet), close(); it calls them later, never from within the function. Those over HTTP are
- * open once the server has taken a POST. Beyond that,
- *   _binary       whether send takes an ArrayBuffer, a typed array or a Blob as it is
- *   _idle()       whether a packet given now would go out now
- *   _pause(done)  (if another transport can take over) ends reading and writing; done() when no request is under way
- * close() also closes the session, if the route still has its id.
- */
-var TRANSPORTS = {
-  websocket: websocket,
-  polling: polling,
-  htmlfile: htmlfile,
-  jsonp: jsonp
-};
-
 // ---- transports/http.js
 
 /*
@@ -1117,7 +1117,8 @@ function withDefaults(options) {
 
 /** Tells all managers what happens to the page. */
 function onPage(event) {
-  leaving = /hide|unload/.test(event.type);
+  // Browsers tell of a page that goes that it is not looked at any more, after they have told that it goes.
+  if (/pa|un/.test(event.type)) { leaving = event.type != 'pageshow'; }
   pages.$emit('x', event.type);
 }
 
@@ -1157,7 +1158,7 @@ function Manager(url, options) {
     wake();
     busy = true;
     engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank),
-      opts.fallbackDelay || headStart(works[1] | 0) + attempts * 500,
+      opts.fallbackDelay || headStart(+works[1] || 0) + attempts * 500,
       opts.upgrade && shy != 'websocket' && /websocket/.test(opts.transports));
 
     engine.onopen = function () {
@@ -1344,13 +1345,11 @@ function Socket(manager, nsp, opts) {
   }
 
   self.open = self.connect = function () {
-    var engine = manager.engine;
-    if (!self.active) {
-      self.active = true;
-      manager.open();
-      // A new connection has asked all sockets already.
-      if (engine === manager.engine) { self._join(); }
-    }
+    var engine = self.active || manager.engine;
+    self.active = true;
+    manager.open();
+    // Who was active has asked, and a new connection has asked all sockets already.
+    if (engine === manager.engine) { self._join(); }
     return self;
   };
 
@@ -1382,7 +1381,7 @@ function Socket(manager, nsp, opts) {
     if (ack) { expect(id, messages, ack, flags); }
     if (self.connected) {
       if (!flags._volatile || manager.engine._idle()) { send(messages); }
-    } else if (!flags._volatile && outgoing.push(messages) > opts.maxBuffer) {
+    } else if (!flags._volatile && outgoing.push(messages) > manager.opts.maxBuffer) {
       (acks[outgoing.shift()._ack] || noop)(new Error('buffer is full'));
     }
     return self;

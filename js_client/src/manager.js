@@ -45,7 +45,8 @@ function withDefaults(options) {
 
 /** Tells all managers what happens to the page. */
 function onPage(event) {
-  leaving = /hide|unload/.test(event.type);
+  // Browsers tell of a page that goes that it is not looked at any more, after they have told that it goes.
+  if (/pa|un/.test(event.type)) { leaving = event.type != 'pageshow'; }
   pages.$emit('x', event.type);
 }
 
@@ -85,7 +86,7 @@ function Manager(url, options) {
     wake();
     busy = true;
     engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank),
-      opts.fallbackDelay || headStart(works[1] | 0) + attempts * 500,
+      opts.fallbackDelay || headStart(+works[1] || 0) + attempts * 500,
       opts.upgrade && shy != 'websocket' && /websocket/.test(opts.transports));
 
     engine.onopen = function () {

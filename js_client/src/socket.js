@@ -36,13 +36,11 @@ function Socket(manager, nsp, opts) {
   }
 
   self.open = self.connect = function () {
-    var engine = manager.engine;
-    if (!self.active) {
-      self.active = true;
-      manager.open();
-      // A new connection has asked all sockets already.
-      if (engine === manager.engine) { self._join(); }
-    }
+    var engine = self.active || manager.engine;
+    self.active = true;
+    manager.open();
+    // Who was active has asked, and a new connection has asked all sockets already.
+    if (engine === manager.engine) { self._join(); }
     return self;
   };
 
@@ -74,7 +72,7 @@ function Socket(manager, nsp, opts) {
     if (ack) { expect(id, messages, ack, flags); }
     if (self.connected) {
       if (!flags._volatile || manager.engine._idle()) { send(messages); }
-    } else if (!flags._volatile && outgoing.push(messages) > opts.maxBuffer) {
+    } else if (!flags._volatile && outgoing.push(messages) > manager.opts.maxBuffer) {
       (acks[outgoing.shift()._ack] || noop)(new Error('buffer is full'));
     }
     return self;

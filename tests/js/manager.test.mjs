@@ -124,8 +124,12 @@ test('a page that goes says goodbye, by beacon where it polls, and one that come
     } else {
       assert.deepEqual(world.beacons.map(([url, body]) => [new URL(url).searchParams.get('sid'), body]), [[world.session.id, '42["and more"]\x1e1']]);
     }
+    // Browsers tell of it that it is not looked at any more after they have told that it goes.
+    world.browser.document.dispatch('visibilitychange');
+    const before = world.sockets.length + world.requests.length;
     world.run(60_000);
     assert.equal(socket.connected, false);
+    assert.equal(world.sockets.length + world.requests.length, before);
     world.browser.window.dispatch('pageshow');
     world.run(200);
     assert.equal(socket.connected, true);
@@ -156,6 +160,22 @@ test('a socket that does not want to be connected does not listen to the page', 
   for (const name of ['online', 'pageshow', 'offline', 'pagehide']) world.browser.window.dispatch(name);
   world.run(1000);
   assert.equal(world.sockets.length, 1);
+});
+
+test('a socket whose connection was given up connects when it is told to', () => {
+  const world = new World(), socket = world.connected('websocket', { reconnection: false });
+  world.sockets[0].die();
+  world.run(10_000);
+  assert.equal(world.sockets.length, 1);
+  socket.connect();
+  socket.connect();
+  world.run(200);
+  assert.deepEqual([socket.connected, world.sockets.length], [true, 2]);
+  socket.io.close();
+  socket.connect();
+  world.run(200);
+  assert.deepEqual([socket.connected, world.sockets.length], [true, 3]);
+  assert.deepEqual([...world.sessions.values()].map(({ heard }) => heard), [['40'], ['40'], ['40']]);
 });
 
 test('browsers without pagehide say goodbye at unload', () => {

@@ -56,6 +56,14 @@ test('what is emitted while offline goes out in order when the namespace is join
   assert.deepEqual(said(world), ['42["n",2]', '42["n",3]', '42["n",4]']);
 });
 
+test('maxBuffer is the manager\'s, also for a namespace with options of its own', () => {
+  const world = new World(), lost = [];
+  const chat = world.io('http://host/', { transports: ['websocket'], maxBuffer: 1 }).io.socket('/chat', { auth: { token: 'x' } });
+  chat.timeout(1e6).emit('n', 0, (error) => lost.push(error.message));
+  chat.emit('n', 1);
+  assert.deepEqual(lost, ['buffer is full']);
+});
+
 test('an event with a time limit that runs out before it was sent is not sent', () => {
   const world = new World({ joins: false }), socket = world.io();
   socket.timeout(100).emit('old', () => {});
