@@ -7,7 +7,6 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from ..transports.base import Exchange, Refused
@@ -19,7 +18,7 @@ from .handshake import Handshake, network_of
 from .hub import Hub
 from .metrics import Counters
 from .protocols.base import Located, Protocol
-from .race import Race
+from .race import Race, Races
 from .session import Session, SessionEnv
 from .tasks import Runner
 from .throttle import Throttle
@@ -76,7 +75,7 @@ class Admission:
         #: Sessions by address, where their number is limited.
         self.crowd: Counter[str] = Counter()
         #: Sessions whose clients try two ways at once, by the token that both name.
-        self._races: dict[str, Race] = {}
+        self._races = Races(lambda: env().wheel.now())
         #: While true, no new session is made: the server is shutting down.
         self.draining = False
 
@@ -196,7 +195,7 @@ class Admission:
 
     def _race_of(self, new: Newcomer) -> Race | None:
         """The race in which this is another carrier of a session that is there already."""
-        race = self._races.get(new.located.race)
+        race = self._races.running.get(_token(new))
         if race is None or not race.session.alive or race.session.protocol is not new.protocol:
             return None
         first = race.session.handshake
@@ -218,13 +217,17 @@ class Admission:
         if race is not None:
             self._join_race(race, new)
             return
-        config, protocol, session, token = self._config, new.protocol, self._session(new), new.located.race
+        token = _token(new)
+        if self._races.is_spent(token):
+            # Its client has gone on without it; nobody would end the session.
+            raise HandshakeRefused(HandshakeCode.BAD_REQUEST)
+        config, protocol, session = self._config, new.protocol, self._session(new)
         self._set_cookie(new.exchange, session)
         transport = self._carriers.open(new.located.transport, new.exchange, session, protocol)
         self._enter(session)
         first = new.located.transport
-        if token and token not in self._races:
-            self._races[token] = Race(session, transport, partial(self._races.pop, token, None))
+        if token and token not in self._races.running:
+            self._races.begin(token, session, transport)
             # It may go on by polling, whatever it has begun with.
             first = "polling"
         upgrades = self._carriers.upgrades_of(first, protocol)
@@ -236,6 +239,11 @@ class Admission:
                 transport.first(new.body)
 
         session.open(transport, opened, told)
+
+
+def _token(new: Newcomer) -> str:
+    """The token of the race that a WebSocket or a first POST is in; a poll that begins a session is in none."""
+    return new.located.race if new.body is not None or not new.located.posts else ""
 
 
 def _judge(verdict: Any) -> None:

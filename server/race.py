@@ -14,6 +14,7 @@ A stream says nothing but the handshake before something has come over it: a cli
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..transports.base import Transport
@@ -26,7 +27,12 @@ from .states import SessionState
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["Race"]
+__all__ = ["SPENT", "Race", "Races"]
+
+#: Seconds after a race within which another request of it may come: a POST that was under way, or that a proxy sends once more.
+SPENT = 60.0
+#: Races that are remembered for it at most.
+MAX_SPENT = 20_000
 
 #: Messages that a stream is given before anything has come over it: the handshake's.
 GREETING = 1
@@ -46,13 +52,13 @@ class _Runner:
 class Race:
     """The carriers of a session that is not decided yet; the session's ``transport`` is the one that leads.
 
-    Until it is decided everything stays in the outbox, for either. ``over()`` is called once, when it is, or when the session ends: no
-    other carrier may come from then on.
+    Until it is decided everything stays in the outbox, for either. ``over(decided)`` is called once, when it is, or when the session ends
+    before: no other carrier may come from then on.
     """
 
     __slots__ = ("_decided", "_over", "_runners", "_taken", "session")
 
-    def __init__(self, session: Session, transport: Transport, over: Callable[[], object]) -> None:
+    def __init__(self, session: Session, transport: Transport, over: Callable[[bool], None]) -> None:
         self.session = session
         self._over = over
         self._runners = [self._runner(transport)]
@@ -192,7 +198,7 @@ class Race:
         assert chosen is not None
         if not self._decided:
             self._decided = True
-            self._over()
+            self._over(True)
         if transport is not self.session.transport:
             self._lead(chosen)
         runners, self._runners = self._runners, [chosen]
@@ -229,7 +235,7 @@ class Race:
     def stop(self) -> None:
         """The session has ended, and its leading carrier is seen to."""
         if not self._decided:
-            self._over()
+            self._over(False)
         for runner in self._runners:
             if runner.transport is not self.session.transport:
                 self.session.part(runner.transport)
@@ -247,3 +253,32 @@ class _ToRacingStream(Delivery):
 
 
 _TO_RACING_STREAM = _ToRacingStream()
+
+
+class Races:
+    """A server's races by their tokens. ``now()``: monotonic seconds."""
+
+    __slots__ = ("_now", "_spent", "running")
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self.running: dict[str, Race] = {}
+        #: token -> when it was decided, oldest first.
+        self._spent: dict[str, float] = {}
+
+    def begin(self, token: str, session: Session, transport: Transport) -> None:
+        """The first carrier of a race has come, and has made the session."""
+        self.running[token] = Race(session, transport, partial(self._end, token))
+
+    def _end(self, token: str, decided: bool) -> None:
+        del self.running[token]
+        if decided:
+            now, spent = self._now(), self._spent
+            while spent and (len(spent) >= MAX_SPENT or now - next(iter(spent.values())) > SPENT):
+                del spent[next(iter(spent))]
+            spent[token] = now
+
+    def is_spent(self, token: str) -> bool:
+        """Whether the client of that race has gone on with another carrier already."""
+        decided = self._spent.get(token)
+        return decided is not None and self._now() - decided <= SPENT

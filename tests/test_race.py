@@ -13,7 +13,7 @@ from anywire.server.errors import CloseReason
 from anywire.server.events import Connect, Event, Open
 from anywire.server.outgoing import Outgoing
 from anywire.server.protocols.engineio4 import EngineIO4
-from anywire.server.race import Race
+from anywire.server.race import Race, Races
 from anywire.server.session import Session, SessionEnv
 from anywire.server.timers import Wheel
 from anywire.transports.base import Loss
@@ -71,7 +71,7 @@ class Site:
 
     @property
     def races(self) -> int:
-        return len(self.sio._requests.admission._races)
+        return len(self.sio._requests.admission._races.running)
 
 
 def racing(case: Callable[[Site], Any], run: Callable[..., Any], **config: Any) -> None:
@@ -230,18 +230,51 @@ def test_a_post_that_comes_twice_is_answered_twice_and_taken_once(run: Callable[
     racing(case, run)
 
 
-def test_a_token_is_good_for_one_websocket_and_until_it_is_decided(run: Callable[..., Any]) -> None:
+def test_a_token_is_good_for_one_websocket_and_until_its_race_is_decided(run: Callable[..., Any]) -> None:
     async def case(site: Site) -> None:
         opened = await site.open_socket()
         async with RawClient(site.sio.port) as other:
             assert (await other.upgrade(BASE + "websocket" + RACE)).status == 400
         await site.say("40")
         await site.say('42["say","hello"]')
-        later = json.loads((await site.begin())[0][1:])
-        assert later["sid"] != opened["sid"]
-        assert site.joins == ["/", "/"]
+        # A POST that was under way, or comes once more, makes no second session that nobody would end.
+        answer = await site.post.request("POST", BASE + "polling" + RACE, b"40")
+        assert (answer.status, answer.body) == (400, b'{"code":3,"message":"Bad request"}')
+        assert (site.joins, site.sessions, site.ends) == (["/"], 1, [])
+        async with RawClient(site.sio.port) as other:
+            assert (await other.upgrade(BASE + "websocket" + RACE)).status == 400
+        # Only a race is over: its client may begin by a GET.
+        assert json.loads((await site.post.request("GET", BASE + "polling" + RACE)).text[1:])["sid"] != opened["sid"]
 
     racing(case, run)
+
+
+def test_a_session_that_ended_undecided_leaves_the_token_to_the_other_way(run: Callable[..., Any]) -> None:
+    async def case(site: Site) -> None:
+        opened = await site.open_socket()
+        site.socket.writer.transport.abort()
+        await asyncio.sleep(0.05)
+        first, joined = await site.begin()
+        assert json.loads(first[1:])["sid"] != opened["sid"] and joined.startswith('40{"sid":')
+
+    racing(case, run)
+
+
+def test_who_has_won_is_remembered_for_a_minute_and_not_for_ever() -> None:
+    clock = FakeClock()
+    races = Races(clock.time)
+    for n in range(3):
+        history = History(True, 1, 0)
+        races.begin(f"token {n}", history.session, history.stream)
+        races.running[f"token {n}"].decide(history.stream)
+        clock.advance(25)
+    assert [races.is_spent(f"token {n}") for n in range(3)] == [False, True, True]
+    assert not races.running and len(races._spent) == 3
+    clock.advance(40)
+    history = History(True, 1, 0)
+    races.begin("another", history.session, history.stream)
+    races.running["another"].decide(history.stream)
+    assert list(races._spent) == ["another"]
 
 
 @pytest.mark.parametrize("query", ["&aw=1", "&aw=123456789012345", "&aw=" + "1" * 101, ""])
@@ -422,7 +455,7 @@ class History:
         self.race = race
         self.clock.advance(0)
 
-    def _is_over(self) -> None:
+    def _is_over(self, decided: bool) -> None:
         self.over += 1
 
     def _body(self) -> bytes:
