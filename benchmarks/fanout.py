@@ -3,7 +3,8 @@
 One more client, on a WebSocket, asks for a broadcast of 90 bytes, and for the next when every receiver has the one before; pollers have
 polled again by then, which is counted.
 
-Misreading it: the kernel's send() is most of it (5 to 7 microseconds a WebSocket), and counts for everyone alike. The clock's rate also
+Misreading it: the kernel's send() is most of it (5 to 9 microseconds a WebSocket), and counts for everyone alike; with --steer the
+receivers' half of it is not the server's, as where they are other machines. The clock's rate also
 counts how fast the load client reads, which it does on a processor of its own, if there is one. Small rooms cost more a receiver: the
 message is encoded once.
 

@@ -73,6 +73,8 @@ declare namespace io {
     reconnectionDelayMax?: number;
     /** The share of the wait that is left to chance, so that clients do not all come back at once; 0.5. */
     randomizationFactor?: number;
+    /** How many events each socket keeps while not connected; beyond it the oldest is given up, and its callback told if it takes an error; 1000. */
+    maxBuffer?: number;
     /** Told what happens: "<" a packet came, ">" one goes, "=" a transport starts or carries, "!" one fails and why. `console.log` will do. */
     debug?: (direction: '<' | '>' | '=' | '!', transport: string, data: any) => void;
     /** Instead of those of the address or of the page. */
@@ -95,11 +97,6 @@ declare namespace io {
   export interface SocketOptions {
     /** Who we are: sent when the namespace is joined. A function is asked each time, and may take its time to call back. */
     auth?: Auth | ((callback: (auth?: Auth) => void) => void);
-    /**
-     * How many events are kept while not connected; beyond it the oldest is given up, and its callback told if it takes an error; 1000, or any number
-     * for a socket that `manager.socket` is given options for.
-     */
-    maxBuffer?: number;
   }
 
   export interface Options extends ManagerOptions, SocketOptions {
@@ -142,7 +139,7 @@ declare namespace io {
     on(event: 'disconnect', listener: (reason: DisconnectReason, error?: Error) => void): this;
     on(event: string, listener: Listener): this;
 
-    /** For a socket that is not active. One that is, is connected or waits for its manager. */
+    /** Opens the connection at once unless it is open, also where it was given up. */
     connect(): this;
     open(): this;
     disconnect(): this;

@@ -242,8 +242,8 @@ class Admission:
 
 
 def _token(new: Newcomer) -> str:
-    """The token of the race that a WebSocket or a first POST is in; a poll that begins a session is in none."""
-    return new.located.race if new.body is not None or not new.located.posts else ""
+    """The token of the race that it is in, as only a WebSocket or a first POST can be; "" of anything else."""
+    return new.located.race if new.body is not None or new.located.transport == "websocket" else ""
 
 
 def _judge(verdict: Any) -> None:

@@ -27,7 +27,7 @@ from .states import SessionState
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["SPENT", "Race", "Races"]
+__all__ = ["Race", "Races"]
 
 #: Seconds after a race within which another request of it may come: a POST that was under way, or that a proxy sends once more.
 SPENT = 60.0
@@ -223,12 +223,10 @@ class Race:
             return False
         self._runners.remove(gone)
         left = self._runners[0]
-        if not left.transport.streaming:
-            # Its client's next poll decides it, and tells that the answer to the POST was read.
-            self._lead(left)
-        elif left.brought:
+        if left.transport.streaming and left.brought:
             self.decide(left.transport)
         else:
+            # A poll is decided for by the next one, which tells that the answer to the POST was read; a stream, by what comes over it.
             self._lead(left)
         return True
 

@@ -107,7 +107,7 @@ def test_the_client_is_connected_in_time_and_each_message_arrives_once_and_in_or
         assert report["said"]["stream"] == [NUMBERS, [NUMBERS]], report
 
 
-#: Cases that are connected more than once by their nature, or whose way lets one of two tries through half.
+#: Cases that are connected more than once by their nature.
 COMES_AGAIN = {name for name, (_, case) in CASES.items() if "heals" in case or case.get("steps")}
 
 

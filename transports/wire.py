@@ -103,7 +103,7 @@ class Wire:
 
     def on_readable(self) -> None:
         """The poller says that there is something to read."""
-        reads, poller = READS_A_TURN, self._poller
+        reads = READS_A_TURN
         while True:
             sock, owner = self._sock, self.owner
             if sock is None or owner is None or self._paused or self._closing:
@@ -129,13 +129,8 @@ class Wire:
             try:
                 owner.on_bytes(data)
             finally:
-                # As _uncork(), without the call.
-                if not self._corked:
-                    self._corked = None
-                elif poller.late is not None:
-                    poller.late.append(self)
-                else:
-                    self.on_batch_end()
+                if self._corked is not None:
+                    self._uncork()
             if len(data) < READ_SIZE and not self._tls:
                 return
             reads -= 1

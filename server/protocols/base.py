@@ -42,8 +42,8 @@ class Located:
 
     ``transport`` is "" for a request without one: a handshake that comes before any carrier, or ``leaves``, the end of the session.
     ``script``: the answer is a script, which any page can read. ``posts``: a POST may begin the session; its body is the first that the
-    client says, and its answer is that of a first poll. ``race``: the token of a handshake beside which the client tries another way to the
-    same session; "" without one.
+    client says, and its answer is that of a first poll. ``race``: the token that a handshake says whose client may try two ways to one
+    session; else "".
     """
 
     transport: str

@@ -81,8 +81,7 @@ class EngineIO(Protocol):
             raise HandshakeRefused(HandshakeCode.UNKNOWN_SID)
         binary = transport in ("websocket", "polling") and arguments.get("b64") not in ("1", "true")
         posts = transport == "polling" and sid is None and self.own_client(query)
-        race = self.race(query) if posts or (transport == "websocket" and sid is None) else ""
-        return Located(transport, sid, binary, posts=posts, race=race)
+        return Located(transport, sid, binary, posts=posts, race=self.race(query) if sid is None else "")
 
     def _transport(self, arguments: dict[str, str]) -> str:
         name = arguments.get("transport", "")

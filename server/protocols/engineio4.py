@@ -26,7 +26,7 @@ MIN_TOKEN = 16
 
 
 def _is_own(query: str) -> bool:
-    return "aw=" in query and _OWN.search(query) is not None
+    return _OWN.search(query) is not None
 
 
 class _EngineIO4(EngineIO):

@@ -21,9 +21,11 @@ socket.io.engine.on('upgrade', (transport) => transport.name === 'websocket');
 const manager = new Manager('', { reconnection: false, debug: console.log });
 manager.opts.reconnectionDelay = 2000;
 manager.once('ping', () => {}).on('close', (reason) => reason.length).removeListener('ping');
-new Manager('https://example.org', { auth: { token: 'x' }, maxBuffer: 0 }).socket('/a', { maxBuffer: 5 }).off().listeners('x').length;
+new Manager('https://example.org', { auth: { token: 'x' }, maxBuffer: 0 }).socket('/a', {}).off().listeners('x').length;
 manager.open((error) => error?.message).socket('/a', { auth: { b: 1 } }).connect().disconnect();
 
+// @ts-expect-error it is the manager's, for all its sockets
+manager.socket('/a', { maxBuffer: 5 });
 // @ts-expect-error there is no such reason
 socket.on('disconnect', (reason) => reason === 'bored');
 // @ts-expect-error an address is text
