@@ -67,7 +67,7 @@ declare namespace io {
     reconnection?: boolean;
     /** Infinity. */
     reconnectionAttempts?: number;
-    /** Milliseconds before the first attempt, doubled with each; 1000. */
+    /** Milliseconds before the first attempt, doubled with each; 1000. A quarter, doubled with each fourth, while somebody else answers in the server's place. */
     reconnectionDelay?: number;
     /** Milliseconds at most; 5000. */
     reconnectionDelayMax?: number;

@@ -32,10 +32,10 @@ export async function minified(code) {
   const result = await minify({ 'anywire.js': code }, {
     ie8: true,
     ecma: 5,
-    compress: { passes: 3, pure_getters: true, properties: false, collapse_vars: false, reduce_funcs: true },
+    compress: { passes: 4, pure_getters: true, properties: false, collapse_vars: false, loops: false },
     // Names of properties that no other program reads.
     mangle: { properties: { regex: PRIVATE, reserved: ['_placeholder'] } },
-    format: { ascii_only: true },
+    format: { ascii_only: true, quote_style: 2 },
     sourceMap: { filename: 'anywire.min.js', includeSources: true },
   });
   return { code: `${result.code}\n`, map: `${result.map}\n` };

@@ -259,10 +259,11 @@ def test_what_is_remembered_lies_where_the_page_says(prints: Callable[..., Any])
 
 def test_the_times_that_the_page_names_are_those_of_the_source() -> None:
     source = "".join((CLIENT / "src" / name).read_text() for name in ("connection.js", "manager.js", "memory.js"))
-    assert "Math.min(30 + ms, 2000)" in source and "headStart(+works[1] || 0) + attempts * 500" in source
+    assert "Math.min(30 + ms, 2000)" in source and "headStart(+works[1] || 0) + attempts * 125" in source
     text = " ".join(PAGE.read_text().split())
-    assert "30 ms after the WebSocket" in text and "2 seconds at most. Each attempt in a row adds half a second" in text
+    assert "30 ms after the WebSocket" in text and "2 seconds at most. Each attempt in a row adds an eighth of a second" in text
     assert "SHORT_LIFE = 120000, MOST_DEATHS = 3" in source and "three times in a row within two minutes" in text
+    assert "attempts / 4 - 2" in source and "a quarter of `reconnectionDelay`, and it takes four attempts to double" in text
 
 
 def test_the_examples_for_node_run_there(tmp_path: Path, run: Callable[..., Any]) -> None:

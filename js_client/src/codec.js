@@ -64,19 +64,22 @@ function invalid() {
   return new Error('invalid packet');
 }
 
-/** Reads one text message; throws an Error if it is not a packet. `_id` is NaN if there is none. `_need` is the number of attachments that follow. */
+/**
+ * Reads one text message; throws an Error if it is not a packet. `_id` is NaN if there is none, `_data` ''. `_need` is the number of
+ * attachments that follow, as text, if there are any.
+ */
 function decodePacket(message) {
   // Internet Explorer 6-8 give '' for a group that took no part, others undefined.
   var match = /^(?:([0-4])|([56])(\d+)-)(?:(\/[^,]*),?)?(\d+)?([\s\S]*)/.exec(message) || [],
     type = match[2] ? match[2] - 3 : match[1],
     text = match[6],
-    data = text ? json.parse(text) : undefined;
+    data = text && json.parse(text);
   // CONNECT carries an object or nothing, EVENT an array that begins with a name, ACK an array, CONNECT_ERROR an object (or the
   // bare text of older servers).
-  if (!/^(0(\{|$)|1$|2\[["\-\d]|3\[|4[{"])/.test(type + (text || '')) || type == EVENT && RESERVED.test(data[0])) {
+  if (!/^(0(\{|$)|1$|2\[["\-\d]|3\[|4[{"])/.test(type + text) || type == EVENT && RESERVED.test(data[0])) {
     throw invalid();
   }
-  return { _type: +type, _nsp: match[4] || '/', _id: parseInt(match[5]), _data: data, _need: match[3] || 0 };
+  return { _type: +type, _nsp: match[4] || '/', _id: parseInt(match[5]), _data: data, _need: match[3] };
 }
 
 /** Returns a function that takes messages in order and returns a packet as soon as one is whole; it throws on any other. */

@@ -307,7 +307,7 @@ function connect(target, opts, names, delay, upgrade) {
     var old = self.transport, fresh = start('websocket');
 
     if (!fresh) { return; }
-    tried = [fresh];
+    tried.push(fresh);
     fresh.onclose = function () {
       trace(fresh, '!', 'no upgrade');
       silenceAll();

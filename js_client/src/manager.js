@@ -28,6 +28,7 @@ var DEFAULTS = {
   },
   // A transport that three times in a row died within two minutes (in milliseconds) is tried last.
   SHORT_LIFE = 120000, MOST_DEATHS = 3,
+  AT_ONCE = -9,  // doublings: of a second, 2 milliseconds are left
   pages = emitter({}),  // its event x says what happens to the page
   leaving;       // whether the page is on its way out
 
@@ -86,7 +87,7 @@ function Manager(url, options) {
     wake();
     busy = true;
     engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank),
-      opts.fallbackDelay || headStart(+works[1] || 0) + attempts * 500,
+      opts.fallbackDelay || headStart(+works[1] || 0) + attempts * 125,
       opts.upgrade && shy != 'websocket' && /websocket/.test(opts.transports));
 
     engine.onopen = function () {
@@ -116,19 +117,21 @@ function Manager(url, options) {
     };
 
     engine.onclose = function (reason, error) {
-      var opened = self.connected;
-      self.connected = busy = false;
-      if (opened) {
+      busy = false;
+      if (self.connected) {
+        self.connected = false;
         tally(reason);
         self.$emit('close', reason, error);
+        done = noop;
       } else {
         works = [];
         self.$emit('error', error);
       }
       tell(function (socket) { socket._closed(reason, error); });
-      if (!opened) { done(error); }
-      // After sleep, or when the way was gone for a while, each client is late by itself.
-      again(reason == 'ping timeout');
+      done(error);
+      // After sleep, or when the way was gone for a while, each client is late by itself. And where somebody in between answers in the
+      // server's place, attempts cost the server nothing: they begin with a quarter of the wait, and slowly become fewer.
+      again(reason == 'ping timeout' ? AT_ONCE : /no h/.test(error.message) && !opts.reconnectionAttempts ? attempts / 4 - 2 : attempts);
     };
 
     // Said at once, for a transport may begin with it.
@@ -138,8 +141,7 @@ function Manager(url, options) {
 
   /** Sorts the names of the transports: the one that worked to the front, the shy one to the back. (Engines sort so few stably.) */
   function byRank(a, b) {
-    function rank(name) { return 2 * (name == shy) - (name == works[0]); }
-    return rank(a) - rank(b);
+    return 2 * (a == shy) - (a == works[0]) - 2 * (b == shy) + (b == works[0]);
   }
 
   /** Calls fn with every socket that is to be connected. */
@@ -175,17 +177,17 @@ function Manager(url, options) {
     return leaving || nav.onLine === false && !/\/\/(localhost|127)/.test(target._origin);
   }
 
-  /** Waits for the next attempt, which is `soon` if there is a reason to hope, and a server that restarts is none. */
-  function again(soon) {
+  /** Waits for the next attempt: reconnectionDelay, doubled so many times. */
+  function again(doublings) {
     if (timer || !wanted || !opts.reconnection || busy || isOffline()) { return; }
     if (attempts >= opts.reconnectionAttempts) {
       attempts = 0;
       self.$emit('reconnect_failed');
       tellOld('reconnect_failed');
     } else {
-      soon = soon ? 0 : backoff(attempts, opts, Math.random());
-      timer = setTimeout(retry, soon);
-      tellOld('reconnecting', soon, attempts + 1);
+      doublings = backoff(doublings, opts, Math.random());
+      timer = setTimeout(retry, doublings);
+      tellOld('reconnecting', doublings, attempts + 1);
     }
   }
 
@@ -211,7 +213,7 @@ function Manager(url, options) {
     if (isOffline()) {
       engine.close('transport close', what);
     } else {
-      again(true);
+      again(AT_ONCE);
     }
   }
 

@@ -146,7 +146,7 @@ function Socket(manager, nsp, opts) {
       (acks[id] || noop)(null, data);
     } else if (type == DISCONNECT) {
       leave('io server disconnect');
-    } else if (type == CONNECT && data && data.sid) {
+    } else if (type == CONNECT && data.sid) {
       joined(data);
     } else {
       data = data || 'Socket.IO 2';
@@ -168,7 +168,7 @@ function Socket(manager, nsp, opts) {
   function joined(data) {
     var missed = incoming, waiting = outgoing;
     self.id = data.sid;
-    self.recovered = !!data.pid && pid === data.pid;
+    self.recovered = !!pid && pid === data.pid;
     pid = data.pid;
     incoming = [];
     outgoing = [];

@@ -47,7 +47,7 @@ for (const vector of VECTORS) {
       const part = fromJson(message), packet = read(typeof part === 'string' ? part.slice(1) : part);
       if (packet) heard.push([packet._type, packet._nsp, packet._id, toJson(packet._data)]);
     }
-    assert.deepEqual(heard, [[type, nsp, id ?? NaN, data]]);
+    assert.deepEqual(heard, [[type, nsp, id ?? NaN, data ?? '']]);
   });
 }
 

@@ -150,8 +150,40 @@ test('a tab that is looked at does not wait for the next attempt', () => {
   const world = new World(), socket = world.connected('websocket');
   world.sockets[0].die();
   world.browser.document.dispatch('visibilitychange');
-  world.run(50);
+  world.run(60);
   assert.equal(socket.connected, true);
+});
+
+/** When attempts began, in milliseconds, while each transport is in that mode. */
+function attemptsIn(mode, ms, options) {
+  const world = new World(), began = [];
+  for (const name of ['websocket', 'polling', 'htmlfile', 'jsonp']) world.modes[name] = mode;
+  if (mode === 'html') world.modes.websocket = 'refuse';
+  const socket = world.io('http://host/', options);
+  socket.io.on('reconnect_attempt', () => began.push(world.clock.now));
+  const from = world.clock.now;
+  world.run(ms);
+  return { world, socket, began: began.map((at) => at - from) };
+}
+
+test('behind a page that somebody puts in place of every answer attempts are close at first, and become few', () => {
+  const { world, socket, began } = attemptsIn('html', 120_000), gaps = began.map((at, i) => at - (began[i - 1] ?? 0));
+  const each = gaps[0] - 250;  // an attempt: four transports, one after the other
+  assert.ok(each > 50 && each < 400, `${each}`);
+  const waits = gaps.map((gap) => Math.round(gap - each));
+  assert.deepEqual(waits.slice(0, 9), [250, 297, 354, 420, 500, 595, 707, 841, 1000]);
+  assert.deepEqual(waits.slice(-3), [5000, 5000, 5000]);
+  assert.equal(world.events.length, began.length + 1);  // each is said to have failed
+  up(world);
+  world.run(5200);
+  assert.equal(socket.connected, true);
+});
+
+test('a server that refuses, or attempts that are counted, are no reason to hurry', () => {
+  for (const { began } of [attemptsIn('refuse', 4000), attemptsIn('html', 4000, { reconnectionAttempts: 5 })]) {
+    assert.equal(began.length, 2, `${began}`);
+    assert.ok(began[0] > 1000 && began[1] > 3000, `${began}`);
+  }
 });
 
 test('a socket that does not want to be connected does not listen to the page', () => {
