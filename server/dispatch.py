@@ -256,10 +256,10 @@ class Dispatcher:
     def _reply(self, socket: Socket, id_: int, result: Any) -> None:
         """Acknowledge: None is no argument, a tuple several (python-socketio's rule)."""
         args = () if result is None else result if type(result) is tuple else (result,)
-        packet, session = Ack(socket.namespace, id_, args), socket.session
+        session, namespace = socket.session, socket.namespace
         try:
-            if socket.state != Socket.CONNECTED or not session.send_text(session.protocol.encode_text(packet)):
-                socket.send(Outgoing(packet))
+            if socket.state != Socket.CONNECTED or not session.send_text(session.protocol.encode_ack(namespace, id_, args)):
+                socket.send(Outgoing(Ack(namespace, id_, args)))
         except Exception:
             log.exception("! the value that a handler in %s returned cannot be sent", socket.namespace)
 

@@ -92,8 +92,8 @@ class Outgoing:
                 if text is not None:
                     return text_frame(text)
             known = protocol.encode(self.packet, binary)
-        if len(known) == 1:
-            return self._wrap(known[0], framing)
+        if framing is _FRAME:
+            return frame(known[0]) if len(known) == 1 else b"".join(map(frame, known))
         return b"".join([self._wrap(message, framing) for message in known])
 
     def body(self, encoding: Encoding) -> tuple[bytes, bool]:
@@ -107,6 +107,6 @@ class Outgoing:
         return found
 
     def _wrap(self, message: str | bytes, framing: Framing) -> bytes:
-        if framing is Framing.FRAME or (framing is Framing.FRAME_DEFLATED and len(message) < self.deflate_threshold):
+        if framing is Framing.FRAME_DEFLATED and len(message) < self.deflate_threshold:
             return frame(message)
         return wrap(framing, message)

@@ -85,8 +85,11 @@ class Wheel:
     def schedule(self, item: Timed, due: float) -> None:
         """Set or move the deadline of ``item``. It fires at most one tick late, and never early."""
         item.due = due
+        if item._tick and item._tick * TICK <= due:
+            # Its bucket comes up before, and moves it on.
+            return
         tick = _tick_of(due, self._clock.time())
-        if item._tick == 0 or tick < item._tick:
+        if not item._tick or tick < item._tick:
             self._remove(item)
             self._insert(item, tick)
 

@@ -24,6 +24,8 @@ def frame(message: str | bytes, deflate: bool = False) -> bytes:
     compressed frame can be shared by every peer that negotiated the extension.
     """
     if isinstance(message, str):
+        if not deflate:
+            return text_frame(message.encode())
         first, payload = _FIN_TEXT, message.encode()
     else:
         first, payload = _FIN_BINARY, message

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...transports.base import Framing, HttpProfile, Refused
-from ..events import Close, Connect, ConnectError, Event, Noop, Open, Packet
+from ..events import Ack, Close, Connect, ConnectError, Event, Noop, Open, Packet
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -175,6 +175,10 @@ class Protocol(abc.ABC):
     def encode_event(self, namespace: str, name: str, args: tuple[Any, ...]) -> bytes | None:
         """As :meth:`encode_text` of an event that wants no acknowledgement."""
         return self.encode_text(Event(namespace, name, args))
+
+    def encode_ack(self, namespace: str, id_: int, args: tuple[Any, ...]) -> bytes | None:
+        """As :meth:`encode_text` of an acknowledgement."""
+        return self.encode_text(Ack(namespace, id_, args))
 
     def units(self, packet: Packet, binary: bool) -> tuple[str | bytes, ...]:
         """As :meth:`encode`, for :meth:`payload` alone; asked where ``own_units`` says so."""

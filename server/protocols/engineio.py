@@ -16,7 +16,7 @@ from ..events import Ack, Close, Event, Noop, Open, Packet, Ping, Pong, Upgrade
 from .base import Located, Protocol
 
 __all__ = [
-    "CONTROLS", "MAX_SID", "EngineIO", "as_text", "callback", "control", "decode_base64", "event_text", "plain_text",
+    "CONTROLS", "MAX_SID", "EngineIO", "ack_text", "as_text", "callback", "control", "decode_base64", "event_text", "plain_text",
     "preamble", "read_query",
 ]  # fmt: skip
 
@@ -164,6 +164,15 @@ def event_text(namespace: str, name: Any, args: tuple[Any, ...]) -> bytes | None
     return b"42" + data if namespace == "/" else b"42%b,%b" % (namespace.encode(), data)
 
 
+def ack_text(namespace: str, id_: int, args: tuple[Any, ...]) -> bytes | None:
+    """As :func:`event_text`, for an acknowledgement."""
+    try:
+        data = orjson.dumps(args)
+    except TypeError:
+        return None
+    return b"43%d%b" % (id_, data) if namespace == "/" else b"43%b,%d%b" % (namespace.encode(), id_, data)
+
+
 def plain_text(packet: Packet) -> bytes | None:
     """An event or acknowledgement as UTF-8; None for other packets, for attachments, and for what JSON cannot say."""
     try:
@@ -171,14 +180,8 @@ def plain_text(packet: Packet) -> bytes | None:
             namespace, name, args, ack = packet
             if ack is None:
                 return event_text(namespace, name, args)
-            return _head("42", namespace, ack) + orjson.dumps((name, *args))
-        if type(packet) is Ack:
-            namespace, ack, args = packet
-            return _head("43", namespace, ack) + orjson.dumps(args)
+            data = orjson.dumps((name, *args))
+            return b"42%d%b" % (ack, data) if namespace == "/" else b"42%b,%d%b" % (namespace.encode(), ack, data)
     except TypeError:
         return None
-    return None
-
-
-def _head(kind: str, namespace: str, id_: int) -> bytes:
-    return (f"{kind}{id_}" if namespace == "/" else f"{kind}{namespace},{id_}").encode()
+    return ack_text(*packet) if type(packet) is Ack else None

@@ -17,7 +17,7 @@ from ...transports.base import HttpProfile
 from ..errors import ProtocolError
 from ..events import Connect, ConnectError, Message, Packet
 from .base import Decoder, Limits
-from .engineio import CONTROLS, EngineIO, as_text, callback, control, decode_base64, event_text, plain_text, preamble
+from .engineio import CONTROLS, EngineIO, ack_text, as_text, callback, control, decode_base64, event_text, plain_text, preamble
 from .packet import PacketDecoder, encode_packet, encode_refusal
 
 if TYPE_CHECKING:
@@ -248,6 +248,7 @@ class EngineIO3(_EngineIO3):
         return ("4" + text, *(_MESSAGE + data if binary else as_text(data, "b4") for data in attachments))
 
     encode_event = staticmethod(event_text)
+    encode_ack = staticmethod(ack_text)
     encode_text = staticmethod(plain_text)
 
     def _in_ascii(self, message: str, packet: Packet) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..errors import ProtocolError
 from ..events import Message, Packet
 from .base import Decoder, Limits
-from .engineio import EngineIO, as_text, control, decode_base64, event_text, plain_text
+from .engineio import EngineIO, ack_text, as_text, control, decode_base64, event_text, plain_text
 from .packet import PacketDecoder, encode_packet
 
 __all__ = ["BareEngineIO4", "EngineIO4"]
@@ -60,6 +60,7 @@ class EngineIO4(_EngineIO4):
         return found[1] if found is not None and len(found[1]) >= MIN_TOKEN else ""
 
     encode_event = staticmethod(event_text)
+    encode_ack = staticmethod(ack_text)
     encode_text = staticmethod(plain_text)
 
     def decoder(self, limits: Limits) -> Decoder:
@@ -126,9 +127,13 @@ class _SocketDecoder(_EngineDecoder):
         return self._packets.pending
 
     def message(self, data: str | bytes) -> Packet | None:
+        if type(data) is not str:
+            return self._packets.binary(data)  # type: ignore[arg-type]
         # The hot path: an event in "/" without an acknowledgement.
-        if type(data) is str and data.startswith("42["):
+        if data.startswith("42["):
             return self._packets.plain_event(data[2:], None)
+        if data.startswith("4"):
+            return self._packets.text(data[1:])
         return super().message(data)
 
     def _text(self, data: str) -> Packet | None:
