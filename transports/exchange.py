@@ -346,6 +346,7 @@ class TornadoExchange(Exchange):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         wire = Wire(asyncio.get_running_loop(), sock, initial, self.peer)
         lines = [f"{name}: {value}" for name, value in [*headers, *self.extra_headers]]
+        wire.cork()
         wire.write("\r\n".join(["HTTP/1.1 101 Switching Protocols", *lines, "", ""]).encode("latin-1"))
         self._decide()
         # Nothing of the HTTP engine may outlive the handshake: 15,000 sessions would each keep its buffers.

@@ -72,6 +72,12 @@ class Wire:
         """Whether the socket is still ours."""
         return self._sock is not None
 
+    def cork(self) -> None:
+        """Gather what is written in this turn of the loop: the end of a handshake, and what is said first, are one system call."""
+        if self._corked is None:
+            self._corked = []
+            self._loop.call_soon(self._write_corked)
+
     def start(self) -> None:
         """Begin to read; ``owner`` must be set."""
         if self._sock is not None:
