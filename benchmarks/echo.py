@@ -5,8 +5,8 @@ events, and, one at a time, events with acknowledgements, with an attachment of 
 waited for.
 
 Misreading it: the load client shares the machine, and where it is busier than the server, or something else runs, the clock's rates say
-nothing (the processor time does). More than half of a message's microseconds are the kernel's, which counts for every server alike: with more
-on their way less of it is spent on each message. A handler that does real work is slower everywhere.
+nothing (the processor time does). More than half of the time of a message is the kernel's, which counts for every server alike: with
+more on their way less of it is spent on each message. A handler that does real work is slower everywhere.
 
     python benchmarks/echo.py [--short] [--rounds N] [--only NAME]
 """
