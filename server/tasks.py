@@ -66,15 +66,13 @@ class _Spare:
     raises what it raises, and the driver must be renewed. An end inside a generator costs half of what a StopIteration does.
     """
 
-    __slots__ = ("__weakref__", "alive", "drive", "driver", "job", "loop", "result", "task", "wake")
+    __slots__ = ("__weakref__", "drive", "driver", "job", "loop", "result", "task", "wake")
 
     def __init__(self) -> None:
         self.loop = loop = asyncio.get_running_loop()
         self.wake: asyncio.Future[None] = loop.create_future()
         self.job: tuple[Any, contextvars.Context, Done] | None = None
         self.result: Any = None
-        #: False once its task has been cancelled, or has carried on.
-        self.alive = True
         self.renew()
         self.task = loop.create_task(self._carry_on(), name="anywire-handler")
 
@@ -88,7 +86,6 @@ class _Spare:
         try:
             await self._take_over()
         finally:
-            self.alive = False
             # It refers to us, and we to it.
             self.driver.close()
 
@@ -177,7 +174,7 @@ class Runner:
         :data:`WAITING`: then :meth:`go_on` must be called at once."""
         spares = self._spares
         spare = spares.pop() if spares else _Spare()
-        if not spare.alive:
+        if spare.task.done():
             spare = _Spare()
         task, loop = spare.task, spare.loop
         context = contextvars.copy_context()

@@ -55,6 +55,30 @@ def test_an_error_is_handed_over_before_and_after_the_first_wait() -> None:
     assert not at_once and isinstance(error, KeyError) and error.args == ("late",)
 
 
+def test_a_task_that_was_cancelled_before_it_began_takes_over_nothing() -> None:
+    """As by a program that cancels all tasks there are."""
+
+    async def at_once() -> None:
+        return None
+
+    async def waits() -> int:
+        await asyncio.sleep(0)
+        return 9
+
+    async def main() -> Any:
+        runner, ended = Runner(), asyncio.get_running_loop().create_future()
+        runner.run(at_once(), lambda result, error: None)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0.01)
+        runner.run(waits(), lambda result, error: ended.set_result((result, error)))
+        found = await asyncio.wait_for(ended, 5)
+        await runner.stop(0)
+        return found
+
+    assert asyncio.run(main()) == (9, None)
+
+
 def test_the_current_task_is_the_same_before_and_after_the_first_wait() -> None:
     async def work() -> bool:
         before = asyncio.current_task()
