@@ -93,7 +93,7 @@ class Outgoing:
                     return text_frame(text)
             known = protocol.encode(self.packet, binary)
         if framing is _FRAME:
-            return frame(known[0]) if len(known) == 1 else b"".join(map(frame, known))
+            return b"".join(map(frame, known))
         return b"".join([self._wrap(message, framing) for message in known])
 
     def body(self, encoding: Encoding) -> tuple[bytes, bool]:

@@ -216,6 +216,26 @@ def test_sockets_that_are_read_together_are_answered_after_the_last_each_with_on
     run(main())
 
 
+def test_what_a_corked_wire_is_given_within_a_turn_is_one_send_at_its_end(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        ours, peer = pair()
+        sending = Sending(ours)
+        wire = Wire(asyncio.get_running_loop(), sending)  # type: ignore[arg-type]
+        wire.owner = Owner()
+        wire.cork()
+        wire.write(b"101")
+        wire.start()
+        wire.write(b" and the first packet")
+        assert sending.sent == []
+        await turns()
+        wire.write(b"alone")
+        assert sending.sent == [b"101 and the first packet", b"alone"]
+        wire.abort()
+        peer.close()
+
+    run(main())
+
+
 def test_an_owner_that_fails_keeps_nobody_elses_answer_back(run: Callable[..., Any]) -> None:
     class Failing(Answering):
         def on_bytes(self, data: bytes) -> None:

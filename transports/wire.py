@@ -76,7 +76,7 @@ class Wire:
         """Gather what is written in this turn of the loop: the end of a handshake, and what is said first, are one system call."""
         if self._corked is None:
             self._corked = []
-            self._loop.call_soon(self._write_corked)
+            self._loop.call_soon(self.on_batch_end)
 
     def start(self) -> None:
         """Begin to read; ``owner`` must be set."""
@@ -229,15 +229,10 @@ class Wire:
             self.on_batch_end()
 
     def on_batch_end(self) -> None:
-        """The poller says that all sockets of its batch have been read."""
+        """Write what was gathered. The poller says so when all sockets of its batch have been read."""
         corked, self._corked = self._corked, None
         if corked:
             self.write(corked[0] if len(corked) == 1 else b"".join(corked))
-
-    def _write_corked(self) -> None:
-        corked, self._corked = self._corked, None
-        if corked:
-            self.write(b"".join(corked))
 
     def on_writable(self) -> None:
         """The poller says that the kernel has room."""
@@ -285,7 +280,7 @@ class Wire:
         """
         if self._sock is None or self._closing:
             return
-        self._write_corked()
+        self.on_batch_end()
         self._closing = True
         self._lingers = linger
         if self._pending is None:

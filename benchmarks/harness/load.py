@@ -8,7 +8,6 @@ import os
 import platform
 import resource
 import select
-import subprocess
 import sys
 import time
 from collections import deque
@@ -26,8 +25,8 @@ _STEERING = Path("/sys/class/net/lo/queues/rx-0/rps_cpus")
 
 
 def prepare(steer: bool = False) -> None:
-    """As many open files as the system allows, and no pauses of our own for garbage. Says which Python and which Node are compared: a
-    Python built without profile-guided optimisation is a tenth slower or more.
+    """As many open files as the system allows, and no pauses of our own for garbage. Says which Python this is: one that was
+    built without profile-guided optimisation is a tenth slower or more.
 
     ``steer``: what loopback brings is received on the load's processor, until the end of this program. Without it a send also does what
     the receiver's kernel has to do, up to waking its process, on the sender's processor and account; of receivers that are other machines
@@ -36,8 +35,7 @@ def prepare(steer: bool = False) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     gc.disable()
-    node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    print(f"Python {platform.python_version()} ({os.path.realpath(sys.executable)}), Node {node}")
+    print(f"Python {platform.python_version()} ({os.path.realpath(sys.executable)})")
     if steer:
         before = _STEERING.read_text()
         try:

@@ -1104,7 +1104,7 @@ var DEFAULTS = {
   },
   // A transport that three times in a row died within two minutes (in milliseconds) is tried last.
   SHORT_LIFE = 120000, MOST_DEATHS = 3,
-  AT_ONCE = -9,  // doublings: of a second, 2 milliseconds are left
+  AT_ONCE = -99,  // doublings of a wait: nothing is left of it
   pages = emitter({}),  // its event x says what happens to the page
   leaving;       // whether the page is on its way out
 
@@ -1255,15 +1255,15 @@ function Manager(url, options) {
 
   /** Waits for the next attempt: reconnectionDelay, doubled so many times. */
   function again(doublings) {
+    var wait = backoff(doublings, opts, Math.random());
     if (timer || !wanted || !opts.reconnection || busy || isOffline()) { return; }
     if (attempts >= opts.reconnectionAttempts) {
       attempts = 0;
       self.$emit('reconnect_failed');
       tellOld('reconnect_failed');
     } else {
-      doublings = backoff(doublings, opts, Math.random());
-      timer = setTimeout(retry, doublings);
-      tellOld('reconnecting', doublings, attempts + 1);
+      timer = setTimeout(retry, wait);
+      tellOld('reconnecting', wait, attempts + 1);
     }
   }
 

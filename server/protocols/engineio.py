@@ -170,7 +170,7 @@ def ack_text(namespace: str, id_: int, args: tuple[Any, ...]) -> bytes | None:
         data = orjson.dumps(args)
     except TypeError:
         return None
-    return b"43%d%b" % (id_, data) if namespace == "/" else b"43%b,%d%b" % (namespace.encode(), id_, data)
+    return _numbered(b"43", namespace, id_, data)
 
 
 def plain_text(packet: Packet) -> bytes | None:
@@ -180,8 +180,11 @@ def plain_text(packet: Packet) -> bytes | None:
             namespace, name, args, ack = packet
             if ack is None:
                 return event_text(namespace, name, args)
-            data = orjson.dumps((name, *args))
-            return b"42%d%b" % (ack, data) if namespace == "/" else b"42%b,%d%b" % (namespace.encode(), ack, data)
+            return _numbered(b"42", namespace, ack, orjson.dumps((name, *args)))
     except TypeError:
         return None
     return ack_text(*packet) if type(packet) is Ack else None
+
+
+def _numbered(kind: bytes, namespace: str, id_: int, data: bytes) -> bytes:
+    return b"%b%d%b" % (kind, id_, data) if namespace == "/" else b"%b%b,%d%b" % (kind, namespace.encode(), id_, data)

@@ -127,13 +127,9 @@ class _SocketDecoder(_EngineDecoder):
         return self._packets.pending
 
     def message(self, data: str | bytes) -> Packet | None:
-        if type(data) is not str:
-            return self._packets.binary(data)  # type: ignore[arg-type]
         # The hot path: an event in "/" without an acknowledgement.
-        if data.startswith("42["):
+        if type(data) is str and data.startswith("42["):
             return self._packets.plain_event(data[2:], None)
-        if data.startswith("4"):
-            return self._packets.text(data[1:])
         return super().message(data)
 
     def _text(self, data: str) -> Packet | None:

@@ -24,8 +24,6 @@ RESERVED = frozenset({"connect", "connect_error", "disconnect", "disconnecting",
 MAX_ID_DIGITS = 16
 _HEAD = re.compile(r"(?:([0-9]+)-)?(?:(/[^,]*),?)?([0-9]+)?")
 _new = tuple.__new__
-#: What parsed JSON can hold a placeholder in, or is one.
-_CONTAINERS = frozenset({list, dict})
 #: A string, also one that never ends: without its closing quote optional, each quote in it would be tried as another beginning.
 _JSON_STRING = re.compile(r'"(?:[^"\\]+|\\.)*+"?', re.DOTALL)
 #: An escape of JSON: a pair of surrogates, a lone one, or another.
@@ -193,7 +191,7 @@ class PacketDecoder:
             if 1 < at <= 1 + MAX_ID_DIGITS and digits.isdecimal() and digits.isascii():
                 return self.plain_event(text[at:], int(digits))
         elif kind == BINARY_EVENT and text[2:4] == "-[" and text[1] in "123456789":
-            # The same with attachments, which wants none.
+            # An event in "/" with up to nine attachments that wants no acknowledgement.
             return self._begin(kind, text[1], "/", None, parse_json(text[3:], self._limits.max_depth), len(text) - 3)
         head = _HEAD.match(text, 1)
         assert head is not None  # every part of the pattern is optional
@@ -302,14 +300,14 @@ class PacketDecoder:
 
 def _fill(value: Any, attachments: list[bytes], used: set[int]) -> Any:
     """Put attachments in their places. Depth is bounded by the JSON's; CVE-2022-2421: ``num`` must be an index."""
-    if type(value) is list:
-        return [_fill(item, attachments, used) if type(item) in _CONTAINERS else item for item in value]
-    if type(value) is dict:
+    if isinstance(value, list):
+        return [_fill(item, attachments, used) for item in value]
+    if isinstance(value, dict):
         if value.get("_placeholder") is True:
             number = value.get("num")
             if type(number) is not int or not 0 <= number < len(attachments):
                 raise ProtocolError("a placeholder without its attachment")
             used.add(number)
             return attachments[number]
-        return {key: _fill(item, attachments, used) if type(item) in _CONTAINERS else item for key, item in value.items()}
+        return {key: _fill(item, attachments, used) for key, item in value.items()}
     return value

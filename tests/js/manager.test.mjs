@@ -150,7 +150,7 @@ test('a tab that is looked at does not wait for the next attempt', () => {
   const world = new World(), socket = world.connected('websocket');
   world.sockets[0].die();
   world.browser.document.dispatch('visibilitychange');
-  world.run(60);
+  world.run(50);
   assert.equal(socket.connected, true);
 });
 
