@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from browser_tools import chromium, wait_until
 from fault_proxy import FaultProxy, Link, Message
-from faults import Fault, fault
+from faults import DropPosts, Fault, fault
 from selenium.webdriver.common.by import By
 from server_tools import serving
 
@@ -250,11 +250,21 @@ def test_a_proxy_that_holds_answers_back_is_told(page: Page) -> None:
         )
 
 
+class AnswerPostsLate(DropPosts):
+    """A log-in page in a POST's place that takes longer than the client's head start, but not as long as the page's patience."""
+
+    async def handle(self, link: Link, request: Message) -> None:
+        if request.method == "POST":
+            await asyncio.sleep(0.7)
+        await super().handle(link, request)
+
+
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [
         (fault("drop-posts"), ["its requests get no answer", ALONE, ALONE]),  # polling begins with a POST
         (fault("drop-posts", "<html>no</html>"), [FOREIGN] * 3),
+        (AnswerPostsLate("<html>no</html>"), [FOREIGN] * 3),
         (
             fault("inject-html", "http"),
             [
@@ -264,7 +274,7 @@ def test_a_proxy_that_holds_answers_back_is_told(page: Page) -> None:
             ],
         ),
     ],
-    ids=["posts swallowed", "posts answered", "log-in page"],
+    ids=["posts swallowed", "posts answered", "posts answered late", "log-in page"],
 )
 def test_what_is_wrong_with_the_other_ways_does_not_matter_while_websocket_works(page: Page, wrong: Fault, why: list[str]) -> None:
     with Site(wrong) as site:

@@ -184,7 +184,8 @@
 
     function trace(direction, transport, data) {
       if (over) { return; }
-      if (direction == '!' && !way.why) { way.why = String(data); }
+      // "no answer" only says that the client would look for another way by now; what does come later is the cause.
+      if (direction == '!' && (!way.why || way.why == 'no answer')) { way.why = String(data); }
       if (direction == '<') {
         way.opened = way.opened || /^0\{/.test(data);
         alive();
