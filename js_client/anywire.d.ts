@@ -153,7 +153,7 @@ declare namespace io {
     emitWithAck(event: string, ...args: any[]): Promise<any>;
     /** The next callback is node's: (error, answer). */
     timeout(ms: number): this;
-    /** The next event is lost if it cannot go at once. With a timeout: `socket.volatile.timeout(ms)`, in this order. */
+    /** The next event is lost if it cannot go at once. */
     readonly volatile: this;
     /** Without effect: what is compressed is the server's choice. */
     compress(yes: boolean): this;

@@ -24,15 +24,15 @@ function Socket(manager, nsp, opts) {
     self.disconnected = !yes;
   }
 
+  function send(messages) {
+    eachOf(messages, manager.engine.send);
+  }
+
   /** An object that inherits everything from base, live, but has flags of its own. */
   function flagged(base, flags) {
     function Flagged() {}
     Flagged.prototype = base;
     return extend(new Flagged(), flags);
-  }
-
-  function send(messages) {
-    eachOf(messages, manager.engine.send);
   }
 
   self.open = self.connect = function () {
@@ -99,7 +99,9 @@ function Socket(manager, nsp, opts) {
 
   /** socket.timeout(ms).emit(name, ..., function (error, answer) {}) */
   self.timeout = function (ms) {
-    return flagged(this, { _node: true, _timeout: ms });
+    var timed = flagged(this, { _node: true, _timeout: ms });
+    timed['volatile'] = flagged(timed, { _volatile: true });
+    return timed;
   };
 
   /** socket.volatile.emit(...): lost, not kept, unless it can go at once. Quoted, for the word is reserved in ES3. */
@@ -116,6 +118,20 @@ function Socket(manager, nsp, opts) {
         if (error) { reject(error); } else { resolve(answer); }
       }));
     });
+  };
+
+  /** The connection is gone, and with it the answers that are due; or it could not be had. */
+  self._closed = function (reason, error) {
+    var lost = acks;
+    if (self.connected) {
+      connected(false);
+      self.id = undefined;
+      acks = {};
+      each(lost, function (id, ack) { ack(new Error('socket has been disconnected')); });
+      self.$emit('disconnect', reason, error);
+    } else {
+      failed(error);
+    }
   };
 
   /** listener(name, args...) for every event of the server. */
@@ -177,20 +193,6 @@ function Socket(manager, nsp, opts) {
     eachOf(waiting, send);
     self.$emit('connect');
   }
-
-  /** The connection is gone, and with it the answers that are due; or it could not be had. */
-  self._closed = function (reason, error) {
-    var lost = acks;
-    if (self.connected) {
-      connected(false);
-      self.id = undefined;
-      acks = {};
-      each(lost, function (id, ack) { ack(new Error('socket has been disconnected')); });
-      self.$emit('disconnect', reason, error);
-    } else {
-      failed(error);
-    }
-  };
 
   function failed(error) {
     self.$emit('connect_error', error);

@@ -89,6 +89,27 @@ test('volatile events go now or never', () => {
   assert.deepEqual(said(poller), ['42["first"]']);
 });
 
+test('volatile and timeout go together in either order', () => {
+  const world = new World(), socket = world.connected('websocket'), heard = [];
+  const both = [['timeout first', socket.timeout(100).volatile], ['volatile first', socket.volatile.timeout(100)],
+    ['the last time counts', socket.timeout(1e6).volatile.timeout(100)]];
+  for (const [name, flags] of both) {
+    flags.emit(name, (error) => heard.push([name, error.message]));
+    world.sockets[0].bufferedAmount = 1;
+    flags.emit('not while others wait', () => {});
+    world.sockets[0].bufferedAmount = 0;
+  }
+  world.run(99);
+  assert.deepEqual(heard, []);
+  world.run(1);
+  assert.deepEqual(heard, both.map(([name]) => [name, 'operation has timed out']));
+  assert.deepEqual(said(world), ['420["timeout first"]', '422["volatile first"]', '424["the last time counts"]']);
+  socket.timeout(100).emit('a socket keeps its flags to itself', () => {});
+  world.sockets[0].bufferedAmount = 1;
+  socket.emit('kept');
+  assert.deepEqual(said(world).slice(3), ['426["a socket keeps its flags to itself"]', '42["kept"]']);
+});
+
 test("the library's own names are refused on both sides", () => {
   const world = new World(), socket = world.connected('websocket', { reconnection: false });
   for (const name of ['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener']) {
