@@ -441,11 +441,15 @@ class Server(Endpoint):
 
     def _kick(self, socket: Socket, close: bool) -> None:
         session = socket.session
+        clients: Clients | None = session.sockets
+        if socket.state == Socket.GONE and clients is not None and socket.namespace in clients:
+            # Its disconnect handler still runs, and it has come back as another.
+            return
         close = close or (socket.namespace == "/" and session.protocol.root_ends)
         if socket.state == Socket.CONNECTED and not (close and session.protocol.root_ends):
             session.send(Outgoing(Disconnect(socket.namespace)))
-        if session.sockets is not None:
-            session.sockets.pop(socket.namespace, None)
+        if clients is not None:
+            clients.end(socket.namespace)
         self._dispatcher.gone(socket, CloseReason.SERVER)
         if close:
             session.close_when_drained(CloseReason.SERVER)

@@ -68,7 +68,7 @@ class Dispatcher:
     def _on_ack(self, session: Session, clients: Clients, packet: Ack) -> None:
         socket = clients.get(packet.namespace)
         if socket is None:
-            if session.protocol.lenient:
+            if session.protocol.lenient or clients.has_ended(packet.namespace):
                 return
             raise ProtocolError("acknowledgement for a namespace that is not joined")
         callback = socket.acks.pop(packet.id, None) if socket.acks else None

@@ -68,12 +68,22 @@ class Socket:
         """Send to this client, in order; what comes before it is connected is held until then."""
         if self.state == Socket.CONNECTED:
             return self.session.send(outgoing)
-        if self.state == Socket.CONNECTING:
-            if self.held is None:
-                self.held = []
-            self.held.append(outgoing)
-            return True
+        if self.state == Socket.CONNECTING and not outgoing.volatile:
+            return self._hold(outgoing)
         return False
+
+    def _hold(self, outgoing: Outgoing) -> bool:
+        """Keep it for :meth:`connected`, as it is now: what a handler does to its data later is not meant."""
+        session = self.session
+        outgoing.messages(session.protocol, session.binary)
+        outgoing.units(session.protocol, session.binary)
+        if self.held is None:
+            self.held = []
+        if len(self.held) >= session.env.config.max_queue_messages:
+            session.overflow()
+            return False
+        self.held.append(outgoing)
+        return True
 
     def connected(self, answer: Outgoing) -> None:
         """Say that the namespace is joined, then what was held."""
@@ -131,10 +141,13 @@ class Hub:
     def remove(self, socket: Socket) -> None:
         """Forget a client and its rooms; an empty namespace goes too."""
         members = self.namespaces.get(socket.namespace)
-        if members is None or members.sockets.pop(socket.sid, None) is None:
+        if members is None:
             return
         for room in list(socket.rooms or ()):
             self.leave(socket, room)
+        # In some dialects who comes back has the same id, and may be here already.
+        if members.sockets.get(socket.sid) is socket:
+            del members.sockets[socket.sid]
         if not members.sockets:
             self.namespaces.pop(socket.namespace, None)
 

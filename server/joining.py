@@ -26,8 +26,8 @@ log = logging.getLogger("anywire.handlers")
 #: Events of one session that may wait for their namespaces to be joined, and for how many seconds.
 MAX_EARLY = 100
 EARLY_PATIENCE = 10.0
-#: Joins that one session may try, refused ones included; more is an attack (facts of socket.io: no limit).
-MAX_ATTEMPTS = 64
+#: How often one session may be refused; more is an attack (facts of socket.io: no limit).
+MAX_REFUSALS = 64
 #: What a refused client hears when the handler gives no message (python-socketio's words).
 REJECTED = "Connection rejected by server"
 
@@ -35,16 +35,30 @@ REJECTED = "Connection rejected by server"
 class Clients(dict[str, Socket]):
     """A session's clients by namespace."""
 
-    __slots__ = ("attempts", "decided", "early", "forget_early")
+    __slots__ = ("decided", "early", "ended", "forget_early", "refusals")
 
     def __init__(self, decided: Callable[[str | None], None] | None = None) -> None:
         super().__init__()
-        self.attempts = 0
+        self.refusals = 0
+        #: Namespaces that the server has ended or refused: what the client has said before it heard so is not its fault.
+        self.ended: set[str] | None = None
         #: Waits to hear whether "/" was joined: None, or why not.
         self.decided = decided
         #: Events that came before their namespace was joined, and the alarm that ends their patience.
         self.early: dict[str, deque[Event]] | None = None
         self.forget_early: Alarm | None = None
+
+    def end(self, namespace: str) -> None:
+        """The server ends or refuses a namespace."""
+        self.pop(namespace, None)
+        if self.ended is None:
+            self.ended = set()
+        if len(self.ended) < MAX_REFUSALS:
+            self.ended.add(namespace)
+
+    def has_ended(self, namespace: str) -> bool:
+        """Whether what still comes for it may be ignored."""
+        return self.ended is not None and namespace in self.ended
 
 
 class Joining:
@@ -67,8 +81,7 @@ class Joining:
             if lenient:
                 return
             raise ProtocolError("namespace joined twice")
-        clients.attempts += 1
-        if clients.attempts > MAX_ATTEMPTS or len(clients) >= self._config.max_namespaces:
+        if clients.refusals >= MAX_REFUSALS or len(clients) >= self._config.max_namespaces:
             raise ProtocolError("too many namespaces")
         if not self._handlers.accepts(packet.namespace):
             if lenient:
@@ -96,6 +109,8 @@ class Joining:
         clients: Clients = session.sockets
         socket = Socket(session.protocol.public_sid(session.id, namespace, self._hub.new_id()), session, namespace)
         clients[namespace] = socket
+        if clients.ended is not None:
+            clients.ended.discard(namespace)
         socket.queue = self._take_early(session, clients, namespace)
         self._hub.add(socket)
         if self._config.always_connect:
@@ -175,16 +190,20 @@ class Joining:
         self._hub.remove(socket)
         if not alive:
             return
-        socket.session.sockets.pop(socket.namespace, None)
+        clients: Clients = socket.session.sockets
+        clients.end(socket.namespace)
         if self.decided(socket, message or REJECTED):
             return
         if welcomed:
+            clients.refusals += 1
             socket.session.send(Outgoing(Disconnect(socket.namespace)))
         else:
             self.refuse(socket.session, socket.namespace, message or REJECTED, data)
 
     def refuse(self, session: Session, namespace: str, message: str, data: Any = None) -> None:
         """Say that a namespace is refused, without the data if that cannot be sent."""
+        if session.sockets is not None:
+            session.sockets.refusals += 1
         try:
             session.send(Outgoing(session.protocol.refused(ConnectError(namespace, message, data))))
         except PayloadError:
@@ -199,6 +218,8 @@ class Joining:
         Raises ProtocolError in dialects whose clients know better.
         """
         clients: Clients = session.sockets
+        if clients.has_ended(event.namespace):
+            return
         if not session.protocol.lenient:
             raise ProtocolError("event for a namespace that is not joined")
         if not self._handlers.accepts(event.namespace):

@@ -292,14 +292,21 @@ class Session(Timed):
             # Too much to keep for a carrier that may yet fail.
             self._end_trial()
             return self.push(outgoing)
-        if self.env.config.slow_consumer == "close" and not outgoing.volatile:
+        if not outgoing.volatile:
+            self.overflow()
+        return False
+
+    def overflow(self) -> None:
+        """More waits for the peer than may: end it, if that is the policy."""
+        if self.env.config.slow_consumer == "close":
             log.warning("! %s...: queue full (%d messages, %d bytes)", self.id[:12], len(self.outbox), self.outbox.bytes)
             self.close(CloseReason.SLOW_CONSUMER)
-        return False
 
     def hold(self, outgoing: Outgoing) -> None:
         """As :meth:`push`, at the least cost where the short way is open; :meth:`flush` writes. For large fan-outs."""
         if self._direct is not None:
+            # As its data is now, also in a dialect that nobody has had it encoded for yet.
+            outgoing.framed(self._encoding)  # type: ignore[arg-type]
             self._direct, self._held = None, outgoing
         else:
             self.push(outgoing)

@@ -221,7 +221,7 @@ def test_namespaces_that_one_client_may_try_and_join_are_counted(transport: str,
             sio.on("x", lambda sid: None, namespace="/c")
             async with Peer(sio.port, transport) as guesser:
                 await guesser.connect()
-                for number in range(63):
+                for number in range(64):
                     await guesser.send(f"40/{number},")
                     assert await guesser.receive() == f'44/{number},{{"message":"Invalid namespace"}}'
                 assert await hostile(guesser, ("40/64,",)) in (400, 1002)

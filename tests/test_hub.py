@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from anywire.server.config import Config
-from anywire.server.errors import BadNamespaceError, CloseReason
+from anywire.server.errors import BadNamespaceError, CloseReason, PayloadError
 from anywire.server.events import Connect, Event, Open
 from anywire.server.hub import SLICE, Hub, Socket, new_node_id, node_of
 from anywire.server.outgoing import Outgoing
 from anywire.server.protocols.engineio4 import EngineIO4
 from anywire.server.session import Session, SessionEnv
+from anywire.server.states import SessionState
 from anywire.server.timers import Wheel
 from anywire.transports.base import Loss
 from fakes import FakeClock, FakePoll, FakeStream
@@ -201,6 +202,49 @@ def test_what_is_sent_before_a_client_is_let_in_follows_its_welcome_in_order() -
     socket.connected(Outgoing(Connect("/", {"sid": "s"})))
     socket.send(event("3"))
     assert heard(socket) == [b'40{"sid":"s"}', b'42["1"]', b'42["2"]', b'42["3"]']
+
+
+def test_what_is_sent_before_a_client_is_let_in_is_as_it_was_when_it_was_sent() -> None:
+    house = House()
+    socket = house.client()
+    socket.state = Socket.CONNECTING
+    data: dict[str, Any] = {"n": 1}
+    socket.send(Outgoing(Event("/", "state", (data,))))
+    data["n"] = 2
+    socket.send(Outgoing(Event("/", "state", (data,))))
+    data["n"] = object()
+    with pytest.raises(PayloadError, match="object"):
+        socket.send(Outgoing(Event("/", "state", (data,))))
+    socket.connected(Outgoing(Connect("/", {"sid": "s"})))
+    assert heard(socket) == [b'40{"sid":"s"}', b'42["state",{"n":1}]', b'42["state",{"n":2}]']
+
+
+def test_a_client_that_is_not_let_in_yet_is_kept_nothing_volatile_and_not_more_than_a_queue_holds() -> None:
+    house = House(max_queue_messages=3)
+    socket = house.client()
+    socket.state = Socket.CONNECTING
+    assert not socket.send(Outgoing(Event("/", "tick", ()), volatile=True))
+    assert [socket.send(event(str(n))) for n in range(4)] == [True, True, True, False]
+    assert socket.session.state is SessionState.CLOSED
+
+    house = House(max_queue_messages=3, slow_consumer="drop")
+    socket = house.client()
+    socket.state = Socket.CONNECTING
+    assert [socket.send(event(str(n))) for n in range(4)] == [True, True, True, False]
+    socket.connected(Outgoing(Connect("/", {"sid": "s"})))
+    assert heard(socket) == [b'40{"sid":"s"}', b'42["0"]', b'42["1"]', b'42["2"]']
+
+
+def test_who_comes_back_under_the_same_id_stays_when_the_one_before_is_forgotten() -> None:
+    house = House()
+    old = house.client("same")
+    house.hub.join(old, "red", 9)
+    new = house.client("same")
+    house.hub.join(new, "red", 9)
+    house.hub.remove(old)
+    assert house.hub.select("/", ["red"]) == [new] == house.hub.select("/", ["same"])
+    house.hub.remove(new)
+    assert not house.hub.namespaces
 
 
 def test_who_has_left_is_sent_nothing() -> None:
