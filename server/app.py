@@ -10,9 +10,10 @@ import asyncio
 import inspect
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from threading import get_ident
 from typing import Any
 
 from tornado.web import decode_signed_value
@@ -25,7 +26,7 @@ from .check import Echo
 from .cluster import Cluster, LocalOperations
 from .config import Config
 from .dispatch import Dispatcher
-from .endpoint import Endpoint
+from .endpoint import Endpoint, Sent, from_any_thread
 from .errors import BadNamespaceError, CloseReason, ConfigError, DisconnectedError, PayloadError, TimeoutError
 from .events import UNSENT, Connect, Disconnect, Event, Packet
 from .hub import Socket, node_of
@@ -34,15 +35,13 @@ from .namespace import Handler, Handlers, Namespace, NamespaceSpec
 from .outgoing import Outgoing
 from .protocols.registry import PROTOCOLS
 from .session import Session
-from .tasks import SETTLED
+from .tasks import SETTLED, Underway
 
 __all__ = ["RemoteSocket", "Server", "get_tornado_handler"]
 
 log = logging.getLogger("anywire.server")
 
 Targets = str | Iterable[str] | None
-#: What the sending methods return: already done, or about to be.
-Sent = Awaitable[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +214,10 @@ class Server(Endpoint):
         it to this process. ``volatile`` messages are dropped for a client that cannot take them now. Raises PayloadError and
         BadNamespaceError at once.
         """
+        if get_ident() != self._thread and self._elsewhere():
+            # As from_any_thread, which would cost every emit a call.
+            options = {"skip_room": skip_room, "volatile": volatile}
+            return self._later(self.emit, event, data, to, room, skip_sid, namespace, callback, ignore_queue, **options)
         namespace = namespace or "/"
         args = () if data is None else data if type(data) is tuple else (data,)
         target = to if to is not None else room
@@ -258,7 +261,7 @@ class Server(Endpoint):
         written = self._hub.fan_out(sockets, outgoing)
         if message:
             self._cluster.backplane.publish(message)
-        return SETTLED if written is None else written
+        return SETTLED if written is None else Underway(written)
 
     def send(self, data: Any, *args: Any, **options: Any) -> Sent:
         """Send the event ``message``; the options are those of :meth:`emit`, by position too."""
@@ -324,10 +327,12 @@ class Server(Endpoint):
 
     # -- rooms ------------------------------------------------------------------------------------------------------
 
+    @from_any_thread
     def enter_room(self, sid: str, room: str, namespace: str | None = None) -> Sent:
         """Put a client into a room, on whichever process it is. Raises BadNamespaceError when it is not connected."""
         return self._move("join", sid, room, namespace or "/")
 
+    @from_any_thread
     def leave_room(self, sid: str, room: str, namespace: str | None = None) -> Sent:
         """Take a client out of a room, on whichever process it is. No error when it has gone already."""
         return self._move("leave", sid, room, namespace or "/")
@@ -350,12 +355,13 @@ class Server(Endpoint):
             raise TypeError(f"a client's sid is a str, not {type(sid).__name__}")
         telling = self._cluster.tell_home(sid, kind, **body)
         if telling is not None:
-            return telling
+            return Underway(telling)
         self._check_namespace(namespace)
         if must:
             raise BadNamespaceError(f"{sid!r} is not connected to namespace {namespace!r}")
         return SETTLED
 
+    @from_any_thread
     def close_room(self, room: str, namespace: str | None = None) -> Sent:
         """Empty a room, on all processes."""
         namespace = namespace or "/"
@@ -371,10 +377,12 @@ class Server(Endpoint):
         socket = self._hub.get(sid, namespace or "/")
         return [sid, *sorted(socket.rooms or ())]
 
+    @from_any_thread
     def sockets_join(self, rooms: Targets, to: Targets = None, namespace: str | None = None, skip_sid: Targets = None) -> Sent:
         """Put all clients of ``to`` (None: of the namespace) into ``rooms``, on all processes."""
         return self._move_many("join", rooms, to, namespace or "/", skip_sid)
 
+    @from_any_thread
     def sockets_leave(self, rooms: Targets, to: Targets = None, namespace: str | None = None, skip_sid: Targets = None) -> Sent:
         """Take all clients of ``to`` out of ``rooms``, on all processes."""
         return self._move_many("leave", rooms, to, namespace or "/", skip_sid)
@@ -415,6 +423,7 @@ class Server(Endpoint):
                 found += gathered.answers
         return [RemoteSocket(s["sid"], tuple(s["rooms"]), s["data"], s["transport"], s["node"]) for s in found]
 
+    @from_any_thread
     def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False, *, close: bool = False) -> Sent:
         """Disconnect a client from a namespace, or with ``close`` end its whole session, on whichever process it is.
 
@@ -428,6 +437,7 @@ class Server(Endpoint):
         body = {"namespace": namespace, "sids": [sid], "rooms": None, "skip_sids": [], "close": close}
         return self._at_home(sid, namespace, "disconnect", body, must=False)
 
+    @from_any_thread
     def disconnect_sockets(
         self, to: Targets = None, namespace: str | None = None, skip_sid: Targets = None, *, close: bool = False
     ) -> Sent:

@@ -102,11 +102,10 @@ class Asker:
 
     async def _ask_others(self, body: dict[str, Any], answered: Callable[[Values], None]) -> None:
         with self._cluster.asking() as (id_, gathered):
+            gathered.take = lambda answer: answered(answer[1])
             asked = {**body, "ack": id_, "timeout": CALLBACK_PATIENCE_ELSEWHERE}
             await self._cluster.ask_others("emit", gathered, CALLBACK_PATIENCE_ELSEWHERE, asked)
             await self._cluster.answers(gathered, CALLBACK_PATIENCE_ELSEWHERE)
-            for _, values in gathered.answers:
-                answered(values)
 
 
 def _log_callback(result: Any, error: BaseException | None) -> None:

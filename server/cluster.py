@@ -30,10 +30,12 @@ _T = TypeVar("_T")
 class Gathered:
     """Answers on their way: from this process's clients and from other nodes."""
 
-    __slots__ = ("answers", "clients", "done", "nodes")
+    __slots__ = ("answers", "clients", "done", "nodes", "take")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.answers: list[Any] = []
+        #: Is given each answer as it comes.
+        self.take: Callable[[Any], None] = self.answers.append
         #: Nodes that have still to say how much to expect, and clients that have still to answer.
         self.nodes = 0
         self.clients = 0
@@ -47,7 +49,7 @@ class Gathered:
 
     def answer(self, value: Any) -> None:
         """One client has answered."""
-        self.answers.append(value)
+        self.take(value)
         self.clients -= 1
         self.check()
 

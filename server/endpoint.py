@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import logging
 import re
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Any
+from threading import get_ident
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from tornado.netutil import bind_sockets
 
@@ -27,12 +29,31 @@ from .tasks import Runner
 from .throttle import Throttle
 from .timers import Wheel
 
-__all__ = ["Endpoint"]
+__all__ = ["Endpoint", "Sent", "from_any_thread"]
 
 log = logging.getLogger("anywire.server")
 
 #: Pending connections of a listening socket: a restarted server meets all its clients at once.
 BACKLOG = 4096
+
+
+#: What the sending methods return: already done, or about to be.
+Sent = Awaitable[Any]
+_Self = TypeVar("_Self", bound="Endpoint")
+_Args = ParamSpec("_Args")
+
+
+def from_any_thread(method: Callable[Concatenate[_Self, _Args], Sent]) -> Callable[Concatenate[_Self, _Args], Sent]:
+    """Make a method that does its work when it is called safe for ``asyncio.run_coroutine_threadsafe(sio.method(...), loop)``: called
+    in a thread that is not the server's, it only makes the coroutine that does the work."""
+
+    @functools.wraps(method)
+    def call(self: _Self, /, *args: _Args.args, **kwargs: _Args.kwargs) -> Sent:
+        if self._elsewhere():
+            return self._later(method, self, *args, **kwargs)
+        return method(self, *args, **kwargs)
+
+    return call
 
 
 class Endpoint:
@@ -45,6 +66,8 @@ class Endpoint:
         self._hub = Hub()
         self._protocols = tuple(protocol.configured(config) for protocol in self._protocols)
         self._loop: asyncio.AbstractEventLoop | None = None
+        #: The thread of that loop.
+        self._thread = 0
         self._env: SessionEnv | None = None
         self._runner = Runner()
         #: How many packets of each session came lately, where that is limited.
@@ -71,6 +94,7 @@ class Endpoint:
         if self._loop is not None and not self._loop.is_closed():
             raise RuntimeError("this server already runs in another event loop; make one server per loop")
         self._loop = loop
+        self._thread = get_ident()
         self._runner.forget()
         self._env = SessionEnv(
             config=self.config,
@@ -80,6 +104,13 @@ class Endpoint:
             defer=loop.call_soon,
             limits=Limits(max_bytes=self.config.max_payload),
         )
+
+    def _elsewhere(self) -> bool:
+        """Whether this is a thread in which no loop runs, while the server's runs in another."""
+        return get_ident() != self._thread and self._loop is not None and asyncio._get_running_loop() is None
+
+    async def _later(self, method: Callable[..., Sent], *args: Any, **kwargs: Any) -> Any:
+        return await method(*args, **kwargs)
 
     def _session_env(self) -> SessionEnv:
         if self._env is None:

@@ -21,7 +21,7 @@ else:
 
     _current_task = _current_tasks.get
 
-__all__ = ["FAILURES", "SETTLED", "WAITING", "Done", "Runner", "Settled"]
+__all__ = ["FAILURES", "SETTLED", "WAITING", "Done", "Runner", "Settled", "Underway"]
 
 #: What a handler may raise and go no further. CancelledError too: the result() of a future that was cancelled raises it.
 FAILURES = (Exception, asyncio.CancelledError)
@@ -51,6 +51,35 @@ class Settled(Coroutine[Any, Any, None]):
 
 
 SETTLED = Settled()
+
+
+class Underway(Coroutine[Any, Any, Any]):
+    """Awaitable of work that goes on by itself: like :class:`Settled`, also where a coroutine is asked for (``create_task``)."""
+
+    __slots__ = ("_future", "_steps")
+
+    def __init__(self, future: asyncio.Future[Any]) -> None:
+        self._future = future
+        self._steps: Generator[Any, Any, Any] | None = None
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._future.__await__()
+
+    def send(self, value: Any) -> Any:
+        if self._steps is None:
+            self._steps = self._future.__await__()
+        return self._steps.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        if self._steps is None:
+            raise error[0]
+        return self._steps.throw(*error)
+
+    def close(self) -> None:
+        if self._steps is not None:
+            self._steps.close()
+
+
 #: What :meth:`Runner.begin` returns for a coroutine that has begun to wait.
 WAITING: Any = object()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -142,6 +143,71 @@ def test_an_emit_does_its_work_when_called_and_awaiting_it_is_not_needed(run: Ca
         async with serving(setup) as sio, client(sio) as c:
             await c.emit("plain")
             assert await c.settled() == [("1",), ("2",), ("message", "4")]
+
+    run(main())
+
+
+@pytest.mark.parametrize("receivers", [2, 1], ids=["in one go", "in slices"])
+def test_what_sending_returns_may_be_a_task_or_waited_for_or_left(
+    receivers: int, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anywire.server.hub.SLICE", receivers)
+
+    async def main() -> None:
+        async with serving(marks) as sio, client(sio) as a, client(sio) as b:
+            sio.emit("n", 1)
+            await sio.emit("n", 2)
+            await asyncio.create_task(sio.emit("n", 3))
+            await asyncio.gather(sio.emit("n", 4), sio.emit("n", 5))
+            await asyncio.wait_for(sio.emit("n", 6), 5)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(sio.emit("n", 7))
+            for one in (a, b):
+                assert await one.settled() == [("n", number) for number in range(1, 8)]
+
+    run(main())
+
+
+def test_from_another_thread_all_is_done_in_the_servers_own(run: Callable[..., Any]) -> None:
+    threads: set[int] = set()
+
+    def setup(sio: anywire.Server) -> None:
+        marks(sio)
+        sio.on_outgoing(lambda *what: threads.add(threading.get_ident()))
+
+        @sio.event
+        async def disconnect(sid: str, reason: str) -> None:
+            await asyncio.sleep(0)
+            threads.add(threading.get_ident())
+            gone.append(sid)
+
+    gone: list[str] = []
+
+    async def main() -> None:
+        async with serving(setup) as sio, client(sio) as a, client(sio) as b:
+            loop = asyncio.get_running_loop()
+
+            def work() -> Any:
+                def do(coroutine: Any) -> Any:
+                    return asyncio.run_coroutine_threadsafe(coroutine, loop).result(10)
+
+                do(sio.enter_room(a.id, "red"))
+                do(sio.emit("n", 1, to="red"))
+                do(sio.send("all", skip_room="red"))
+                do(sio.sockets_join("blue", to="red"))
+                do(sio.leave_room(a.id, "red"))
+                rooms = do(sio.fetch_sockets("blue"))[0].rooms
+                with pytest.raises(anywire.BadNamespaceError, match="has no handler"):
+                    do(sio.emit("n", namespace="/nowhere"))
+                do(sio.disconnect(b.id))
+                return rooms
+
+            ids = a.id, b.id
+            assert set(await asyncio.to_thread(work)) == {ids[0], "blue"}
+            assert await a.settled() == [("n", 1)]
+            assert b.heard == [("message", "all")]
+            await until(lambda: gone == [ids[1]])
+            assert threads == {threading.get_ident()}
 
     run(main())
 

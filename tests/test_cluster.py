@@ -107,12 +107,21 @@ def test_acknowledgements_come_back_from_the_other_process(run: Callable[..., An
             async with two(redis.url) as (one, other), client(one) as (a, _), client(other) as (b, _):
                 assert await one.call("question", "how", to=b.get_sid(), timeout=5) == "how!"
                 await one.enter_room(a.get_sid(), "all")
-                await one.enter_room(b.get_sid(), "all")
+                await asyncio.create_task(one.enter_room(b.get_sid(), "all"))
                 answers = await one.call("question", "who", to="all", timeout=5)
                 assert answers == {a.get_sid(): "who!", b.get_sid(): "who!"}
                 heard: list[str] = []
                 await one.emit("question", "cb", to=b.get_sid(), callback=heard.append)
                 await until(lambda: heard == ["cb!"])
+                async with client(other) as (silent, _):
+
+                    @silent.event
+                    async def question(text: str) -> None:
+                        await asyncio.sleep(30)
+
+                    # Who does not answer holds up nobody else's.
+                    await one.emit("question", "all", callback=heard.append)
+                    await until(lambda: heard[1:] == ["all!", "all!"])
 
     run(main())
 
