@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .config import takes
 from .errors import ConfigError
 from .events import UNSENT
 
@@ -56,10 +57,12 @@ class Namespace:
         return True
 
     async def trigger_event(self, event: str, *args: Any) -> Any:
-        """Call the handler of ``event``; override it to see every event of the namespace."""
+        """Call the handler of ``event``; override it to see every event of the namespace. Handlers may do without auth and reason."""
         handler = self.handler(event)
         if handler is None:
             return None
+        if event in RESERVED and not takes(handler, len(args)):
+            args = args[:-1]
         result = handler(*args)
         return await result if inspect.isawaitable(result) else result
 
