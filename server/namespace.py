@@ -259,14 +259,14 @@ class Handlers:
         return groups
 
     def _search_classes(self, namespace: str, event: str) -> tuple[Handler, tuple[str, ...]] | None:
-        instance, prefix = self._classes.get(namespace), ()
+        prefix: tuple[str, ...] = ()
+        instance = self._classes.get(namespace)
         if instance is None:
-            instance, prefix = self._classes.get("*"), (namespace,)  # type: ignore[assignment]
+            instance, prefix = self._classes.get("*"), (namespace,)
         if instance is None:
             return None
         if type(instance).trigger_event is not Namespace.trigger_event:
-            trigger = instance.trigger_event
-            return (lambda *args: trigger(event, *args)), prefix
+            return instance.trigger_event, (event, *prefix)
         handler = instance.handler(event)
         return (handler, prefix) if handler is not None else None
 

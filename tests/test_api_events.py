@@ -275,6 +275,20 @@ def test_below_an_overridden_trigger_event_handlers_may_do_without_auth_and_reas
     run(main())
 
 
+def test_names_that_a_client_invents_are_not_kept_where_trigger_event_is_overridden(run: Callable[..., Any]) -> None:
+    class All(anywire.Namespace):
+        async def trigger_event(self, event: str, *args: Any) -> Any:
+            return event
+
+    async def main() -> None:
+        async with serving(lambda sio: sio.register_namespace(All("/"))) as sio, client(sio) as c:
+            for number in range(20):
+                assert await c.call(f"invented {number}") == f"invented {number}"
+            assert not sio.handlers._found and not sio.handlers.direct
+
+    run(main())
+
+
 def test_a_class_for_all_namespaces_gets_the_namespace_first(run: Callable[..., Any]) -> None:
     class Any_(anywire.Namespace):
         def on_where(self, namespace: str, sid: str) -> str:
