@@ -54,7 +54,7 @@ class Socket:
         self.rooms: set[str] | None = None
         #: What get_session/save_session keep, and the ``data`` that fetch_sockets shows; made when asked for.
         self.data: dict[str, Any] | None = None
-        #: The connect handler's environ, if the handler changed it; else it is built from the handshake again.
+        #: The environ while the connect handler runs, and after it if the handler changed it or somebody asked for it since.
         self.environ: dict[str, Any] | None = None
         self.acks: dict[int, Callable[[tuple[Any, ...] | None], None]] | None = None
         self.next_ack = 0
