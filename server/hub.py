@@ -83,6 +83,14 @@ class Socket:
         for outgoing in held or ():
             self.session.send(outgoing)
 
+    def end(self) -> None:
+        """It has left, or was refused: it is sent nothing more, and who waits for an acknowledgement hears that none will come."""
+        self.state = Socket.GONE
+        self.held = None
+        acks, self.acks = self.acks, None
+        for callback in (acks or {}).values():
+            callback(None)
+
     def expect_ack(self, callback: Callable[[tuple[Any, ...] | None], None]) -> int:
         """A fresh acknowledgement id; ``callback`` gets the arguments, or None when the client leaves first."""
         if self.acks is None:

@@ -171,8 +171,8 @@ class Joining:
             log.error("! connect handler of %s failed", socket.namespace, exc_info=error)
         welcomed = socket.state == Socket.CONNECTED
         alive = socket.state != Socket.GONE
-        socket.state = Socket.GONE
-        socket.queue = socket.held = None
+        socket.queue = None
+        socket.end()
         self._hub.remove(socket)
         if not alive:
             return
