@@ -465,9 +465,11 @@ class Server(Endpoint):
             session.close_when_drained(CloseReason.SERVER)
 
     def get_environ(self, sid: str, namespace: str | None = None) -> dict[str, Any]:
-        """The environ of the client's handshake, with what its connect handler put into it."""
+        """The environ of the client's handshake in a namespace, with what handlers put into it."""
         socket = self._hub.get(sid, namespace or "/")
-        return socket.environ if socket.environ is not None else socket.session.handshake.environ()
+        if socket.environ is None:
+            socket.environ = socket.session.handshake.environ()
+        return socket.environ
 
     def transport(self, sid: str, namespace: str | None = None) -> str:
         """The name of the transport that the client uses now: websocket, polling, jsonp or htmlfile."""

@@ -84,14 +84,10 @@ class Dispatcher:
         if socket.state == Socket.GONE:
             return
         connecting = socket.state == Socket.CONNECTING
-        socket.state = Socket.GONE
-        socket.held = None
+        socket.end()
         if connecting and reason is CloseReason.SERVER and not self.joining.decided(socket, REJECTED):
             # Disconnected by its own connect handler: it still waits for an answer.
             self.joining.refuse(socket.session, socket.namespace, REJECTED)
-        acks, socket.acks = socket.acks, None
-        for callback in (acks or {}).values():
-            callback(None)
         if not socket.busy:
             self._farewell(socket, reason)
             return

@@ -47,8 +47,8 @@ def _check_text(text: str) -> None:
 class EngineServer(Endpoint):
     """Messages over any transport. Settings are those of :class:`anywire.Config`; the default path is ``/engine.io/``.
 
-    Handlers: ``connect(sid, environ)``, where False ends the session; ``message(sid, data)`` with str or bytes;
-    ``disconnect(sid, reason)``. They run in each client's order.
+    Handlers: ``connect(sid, environ)``, which lets in by None or True: any other result, and an exception, ends the session, and no
+    other handler hears of it; ``message(sid, data)`` with str or bytes; ``disconnect(sid, reason)``. They run in each client's order.
     """
 
     _protocols = BARE_PROTOCOLS
@@ -94,9 +94,8 @@ class EngineServer(Endpoint):
         return SETTLED
 
     def disconnect(self, sid: str | None = None) -> Settled:
-        """End one session, or all."""
-        sessions = list(self._hub.sessions.values()) if sid is None else [self._session(sid)]
-        for session in sessions:
+        """End one session, or all. One that is gone is no error, as in python-engineio."""
+        for session in list(self._hub.sessions.values()) if sid is None else filter(None, [self._hub.sessions.get(sid)]):
             session.close_when_drained(CloseReason.SERVER)
         return SETTLED
 
@@ -188,16 +187,21 @@ class EngineServer(Endpoint):
             result = handler(*args)
         except FAILURES:
             log.exception("! %s handler failed", event)
-            result = None
+            result = False
         if inspect.isawaitable(result):
             self._wait(session, peer, event, result)
         else:
-            self._ended(session, event, result)
+            self._ended(session, peer, event, result)
 
-    def _ended(self, session: Session, event: str, result: Any) -> None:
+    def _ended(self, session: Session, peer: _Peer, event: str, result: Any) -> None:
         if event == "disconnect":
             self._leaving.pop(session.id, None)
-        elif event == "connect" and result is False:
+        elif event == "connect" and result is not None and result is not True:
+            # python-engineio's rule. What has come from the client meanwhile is nobody's, its farewell included.
+            if result is not False:
+                log.warning("! the connect handler returned %s: the client is refused; None and True let in", type(result).__name__)
+            session.sockets = peer.queue = None
+            self._leaving.pop(session.id, None)
             session.close(CloseReason.SERVER)
 
     def _wait(self, session: Session, peer: _Peer, event: str, result: Any) -> None:
@@ -210,7 +214,7 @@ class EngineServer(Endpoint):
             peer.busy = False
             if error is not None:
                 log.error("! %s handler failed", event, exc_info=error)
-            self._ended(session, event, value)
+            self._ended(session, peer, event, value if error is None else False)
             while peer.queue and not peer.busy:
                 waiting, args = peer.queue.popleft()
                 self._trigger(session, peer, waiting, *args)

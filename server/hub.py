@@ -54,7 +54,7 @@ class Socket:
         self.rooms: set[str] | None = None
         #: What get_session/save_session keep, and the ``data`` that fetch_sockets shows; made when asked for.
         self.data: dict[str, Any] | None = None
-        #: The connect handler's environ, if the handler changed it; else it is built from the handshake again.
+        #: The environ while the connect handler runs, and after it if the handler changed it or somebody asked for it since.
         self.environ: dict[str, Any] | None = None
         self.acks: dict[int, Callable[[tuple[Any, ...] | None], None]] | None = None
         self.next_ack = 0
@@ -92,6 +92,14 @@ class Socket:
         held, self.held = self.held, None
         for outgoing in held or ():
             self.session.send(outgoing)
+
+    def end(self) -> None:
+        """It has left, or was refused: it is sent nothing more, and who waits for an acknowledgement hears that none will come."""
+        self.state = Socket.GONE
+        self.held = None
+        acks, self.acks = self.acks, None
+        for callback in (acks or {}).values():
+            callback(None)
 
     def expect_ack(self, callback: Callable[[tuple[Any, ...] | None], None]) -> int:
         """A fresh acknowledgement id; ``callback`` gets the arguments, or None when the client leaves first."""

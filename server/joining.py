@@ -117,19 +117,19 @@ class Joining:
             socket.connected(self._welcome(socket))
         steps: list[Handler] = list(self._handlers.middleware(namespace, events=False))
         found = self._handlers.find(namespace, "connect")
-        handshake = session.handshake.with_query(query) if query else session.handshake
         if query:
-            socket.environ = handshake.environ()
+            socket.environ = session.handshake.with_query(query).environ()
         if found is None and not steps:
-            self._joined(socket, None)
+            self._joined(socket)
             return
-        environ = handshake.environ()
+        if socket.environ is None:
+            socket.environ = session.handshake.environ()
         if found is not None:
             handler, prefix = found
             with_auth = takes(handler, len(prefix) + 3)
             steps.append(lambda sid, env, data: handler(*prefix, sid, env, *((data,) if with_auth else ())))
         socket.busy = True
-        self._ask(socket, steps, environ, auth)
+        self._ask(socket, steps, socket.environ, auth)
 
     def _ask(self, socket: Socket, steps: list[Handler], environ: dict[str, Any], auth: Any) -> None:
         """Run the steps; the first that says no ends it."""
@@ -146,7 +146,10 @@ class Joining:
         def done(result: Any, error: BaseException | None) -> None:
             socket.busy = False
             if error is None and result is not False:
-                self._joined(socket, environ)
+                if environ == socket.session.handshake.environ():
+                    # Thousands of idle clients need not keep what can be built again.
+                    socket.environ = None
+                self._joined(socket)
             else:
                 self._turned_away(socket, error)
 
@@ -155,13 +158,11 @@ class Joining:
             # It would take the silence for a proxy that swallows what it says, and try another transport.
             session.send(Outgoing(Noop()))
 
-    def _joined(self, socket: Socket, environ: dict[str, Any] | None) -> None:
+    def _joined(self, socket: Socket) -> None:
         session = socket.session
         if session.connect_alarm is not None:
             session.env.wheel.discard(session.connect_alarm)
             session.connect_alarm = None
-        if environ is not None and environ != socket.session.handshake.environ():
-            socket.environ = environ
         if socket.state == Socket.CONNECTING:
             socket.connected(self._welcome(socket))
         self.decided(socket, None)
@@ -185,8 +186,8 @@ class Joining:
             log.error("! connect handler of %s failed", socket.namespace, exc_info=error)
         welcomed = socket.state == Socket.CONNECTED
         alive = socket.state != Socket.GONE
-        socket.state = Socket.GONE
-        socket.queue = socket.held = None
+        socket.queue = None
+        socket.end()
         self._hub.remove(socket)
         if not alive:
             return

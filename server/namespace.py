@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .config import takes
 from .errors import ConfigError
 from .events import UNSENT
 
@@ -56,10 +57,12 @@ class Namespace:
         return True
 
     async def trigger_event(self, event: str, *args: Any) -> Any:
-        """Call the handler of ``event``; override it to see every event of the namespace."""
+        """Call the handler of ``event``; override it to see every event of the namespace. Handlers may do without auth and reason."""
         handler = self.handler(event)
         if handler is None:
             return None
+        if event in RESERVED and not takes(handler, len(args)):
+            args = args[:-1]
         result = handler(*args)
         return await result if inspect.isawaitable(result) else result
 
@@ -256,14 +259,14 @@ class Handlers:
         return groups
 
     def _search_classes(self, namespace: str, event: str) -> tuple[Handler, tuple[str, ...]] | None:
-        instance, prefix = self._classes.get(namespace), ()
+        prefix: tuple[str, ...] = ()
+        instance = self._classes.get(namespace)
         if instance is None:
-            instance, prefix = self._classes.get("*"), (namespace,)  # type: ignore[assignment]
+            instance, prefix = self._classes.get("*"), (namespace,)
         if instance is None:
             return None
         if type(instance).trigger_event is not Namespace.trigger_event:
-            trigger = instance.trigger_event
-            return (lambda *args: trigger(event, *args)), prefix
+            return instance.trigger_event, (event, *prefix)
         handler = instance.handler(event)
         return (handler, prefix) if handler is not None else None
 

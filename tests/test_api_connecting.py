@@ -297,6 +297,42 @@ def test_the_environ_is_wsgis_with_the_true_peer_and_the_request_beside(
     run(main())
 
 
+def test_what_handlers_put_into_the_environ_is_there_again_at_once_and_later(run: Callable[..., Any]) -> None:
+    """As in python-socketio. An environ that nobody changed or asked for is not kept: idle clients are many."""
+    told: list[Any] = []
+
+    def setup(sio: anywire.Server) -> None:
+        @sio.event
+        async def connect(sid: str, environ: dict[str, Any], auth: Any) -> None:
+            if auth:
+                environ["user"] = auth["user"]
+                told.append(sio.get_environ(sid)["user"])
+                await sio.sleep(0)
+                sio.get_environ(sid)["role"] = "guest"
+
+        @sio.event
+        def rename(sid: str, name: str) -> None:
+            sio.get_environ(sid)["user"] = name
+
+        @sio.event
+        def who(sid: str) -> Any:
+            environ = sio.get_environ(sid)
+            return [environ["REQUEST_METHOD"], environ.get("user"), environ.get("role")]
+
+    async def main() -> None:
+        async with serving(setup) as sio:
+            async with client(sio, auth={"user": "ann"}) as ann:
+                assert told == ["ann"] and await ann.call("who") == ["GET", "ann", "guest"]
+                await ann.call("rename", "anna")
+                assert await ann.call("who") == ["GET", "anna", "guest"]
+            async with client(sio) as idle:
+                assert sio._hub.get(idle.id, "/").environ is None
+                await idle.call("rename", "eve")
+                assert await idle.call("who") == ["GET", "eve", None]
+
+    run(main())
+
+
 # -- cookie and session, token over TLS ---------------------------------------------------------------------------------
 
 SECRET = "of the tornado application"

@@ -241,6 +241,54 @@ def test_a_class_that_overrides_trigger_event_sees_every_event(run: Callable[...
     run(main())
 
 
+@pytest.mark.parametrize("name", ["/all", "*"])
+def test_below_an_overridden_trigger_event_handlers_may_do_without_auth_and_reason(run: Callable[..., Any], name: str) -> None:
+    """As in python-socketio, whose own trigger_event tries them without."""
+    seen: list[Any] = []
+
+    class All(anywire.Namespace):
+        async def trigger_event(self, event: str, *args: Any) -> Any:
+            return await super().trigger_event(event, *args)
+
+    class Named(All):
+        async def on_connect(self, sid: str, environ: dict[str, Any]) -> None:
+            seen.append(environ["REQUEST_METHOD"])
+
+        def on_disconnect(self, sid: str) -> None:
+            seen.append(sid)
+
+    class Shared(All):
+        def on_connect(self, namespace: str, sid: str, environ: dict[str, Any]) -> None:
+            seen.append(environ["REQUEST_METHOD"])
+
+        async def on_disconnect(self, namespace: str, sid: str) -> None:
+            seen.append(sid)
+
+    instance = Shared("*") if name == "*" else Named(name)
+
+    async def main() -> None:
+        async with serving(lambda sio: sio.register_namespace(instance)) as sio, client(sio, namespaces=["/all"]) as c:
+            sid = c.get_sid("/all")
+            await c.leave("/all")
+            await until(lambda: seen == ["GET", sid])
+
+    run(main())
+
+
+def test_names_that_a_client_invents_are_not_kept_where_trigger_event_is_overridden(run: Callable[..., Any]) -> None:
+    class All(anywire.Namespace):
+        async def trigger_event(self, event: str, *args: Any) -> Any:
+            return event
+
+    async def main() -> None:
+        async with serving(lambda sio: sio.register_namespace(All("/"))) as sio, client(sio) as c:
+            for number in range(20):
+                assert await c.call(f"invented {number}") == f"invented {number}"
+            assert not sio.handlers._found and not sio.handlers.direct
+
+    run(main())
+
+
 def test_a_class_for_all_namespaces_gets_the_namespace_first(run: Callable[..., Any]) -> None:
     class Any_(anywire.Namespace):
         def on_where(self, namespace: str, sid: str) -> str:

@@ -14,6 +14,7 @@ import anywire
 import pytest
 from api_tools import Client, client, marks, serving, until
 from http_tools import RawClient, text
+from server_tools import Peer
 
 
 async def silence() -> None:
@@ -278,6 +279,26 @@ def test_a_call_to_who_leaves_ends_at_once_and_says_so(run: Callable[..., Any]) 
             await c.leave()
             with pytest.raises(anywire.DisconnectedError, match="before it acknowledged 'question'"):
                 await asyncio.wait_for(call, 5)
+
+    run(main())
+
+
+@pytest.mark.parametrize("always_connect", [False, True])
+def test_a_call_to_who_is_refused_ends_at_once_and_says_so(run: Callable[..., Any], always_connect: bool) -> None:
+    async def main() -> None:
+        calls: list[asyncio.Task[Any]] = []
+        async with serving(always_connect=always_connect) as sio:
+
+            @sio.event
+            async def connect(sid: str, environ: Any) -> bool:
+                calls.append(sio.start_background_task(sio.call, "question", to=sid, timeout=30))
+                await asyncio.sleep(0.01)
+                return False
+
+            async with Peer(sio.port, "websocket") as peer:
+                await peer.connect()
+                with pytest.raises(anywire.DisconnectedError, match="before it acknowledged 'question'"):
+                    await asyncio.wait_for(calls[0], 5)
 
     run(main())
 

@@ -102,18 +102,73 @@ def test_a_handler_that_never_ends_holds_up_the_disconnect_no_longer_than_a_hear
     run(main())
 
 
-def test_a_connect_handler_that_says_false_ends_the_session(run: Callable[..., Any]) -> None:
+async def _later(result: Any) -> Any:
+    await asyncio.sleep(0.01)
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _raises(sid: str, environ: Any) -> None:
+    raise KeyError("token")
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        lambda sid, environ: False,
+        lambda sid, environ: "not allowed",
+        lambda sid, environ: 0,
+        _raises,
+        lambda sid, environ: _later(False),
+        lambda sid, environ: _later("not allowed"),
+        lambda sid, environ: _later(KeyError("token")),
+        lambda sid, environ: _later(asyncio.CancelledError()),
+    ],
+    ids=["False", "text", "zero", "raises", "False later", "text later", "raises later", "cancelled later"],
+)
+def test_a_connect_handler_lets_in_by_none_or_true_alone(run: Callable[..., Any], handler: Callable[..., Any]) -> None:
+    """As in python-engineio. The client is told nothing of why, and no other handler hears of it."""
+    told: list[Any] = []
+
     async def main() -> None:
         async with serving() as server:
-            for handler in (lambda sid, environ: False, refuses):
-                server.on("connect", handler)
-                async with client(server) as one:
-                    assert (await one.frame())[0] == 0x88
-                    await until(lambda: not server._hub.sessions)
+            server.on("connect", handler)
+            server.on("message", lambda sid, data: told.append(data))
+            server.on("disconnect", lambda sid, reason: told.append(reason))
+            async with client(server) as one:
+                one.send(text("4hello"))
+                assert await one.frame() == (0x88, b"\x03\xe8server disconnect")
+                await until(lambda: not server._hub.sessions)
+            async with client(server):
+                pass  # it has left before its handler has decided, perhaps
+            await until(lambda: not server._hub.sessions and not server._leaving)
+            await asyncio.sleep(0.03)
+        assert not told
 
-    async def refuses(sid: str, environ: Any) -> bool:
-        await asyncio.sleep(0)
-        return False
+    run(main())
+
+
+@pytest.mark.parametrize("handler", [lambda sid, environ: None, lambda sid, environ: True, lambda sid, environ: _later(True)])
+def test_a_connect_handler_that_says_none_or_true_lets_in(run: Callable[..., Any], handler: Callable[..., Any]) -> None:
+    async def main() -> None:
+        async with serving() as server:
+            server.on("connect", handler)
+            server.on("message", server.send)
+            async with client(server) as one:
+                one.send(text("4hello"))
+                assert await one.frame() == (0x81, b"4hello")
+
+    run(main())
+
+
+def test_to_end_a_session_that_is_gone_is_no_error(run: Callable[..., Any]) -> None:
+    """As in python-engineio."""
+
+    async def main() -> None:
+        async with serving() as server:
+            await server.disconnect("nobody")
+            server.disconnect("nobody")
 
     run(main())
 
@@ -133,7 +188,7 @@ def test_mistakes_raise_at_once_and_say_what_is_right(run: Callable[..., Any]) -
                 server.send(sid, "\ud800")
             with pytest.raises(TypeError, match="a session's state is a dictionary, not str"):
                 await server.save_session(sid, "ann")  # type: ignore[arg-type]
-            for ask in (server.transport, server.get_environ, server.disconnect):
+            for ask in (server.transport, server.get_environ):
                 with pytest.raises(anywire.BadNamespaceError, match="'nobody' is not connected"):
                     ask("nobody")
 
