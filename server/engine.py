@@ -11,13 +11,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from .config import Config, takes
-from .endpoint import Endpoint
+from .endpoint import Endpoint, Sent, from_any_thread
 from .errors import BadNamespaceError, CloseReason, ConfigError, PayloadError, ProtocolError
 from .events import Message, Packet
 from .outgoing import Outgoing
 from .protocols.registry import BARE_PROTOCOLS
 from .session import Session
-from .tasks import FAILURES, SETTLED, Settled
+from .tasks import FAILURES, SETTLED
 
 __all__ = ["EngineServer"]
 
@@ -77,7 +77,8 @@ class EngineServer(Endpoint):
 
         return register if handler is None else register(handler)
 
-    def send(self, sid: str, data: str | bytes) -> Settled:
+    @from_any_thread
+    def send(self, sid: str, data: str | bytes) -> Sent:
         """Send one message. Raises PayloadError for other types and for text that has no UTF-8.
 
         A session that is gone is no error, as in python-engineio.
@@ -93,7 +94,8 @@ class EngineServer(Endpoint):
             session.send(Outgoing(Message(data), False, self.config.per_message_deflate_threshold))
         return SETTLED
 
-    def disconnect(self, sid: str | None = None) -> Settled:
+    @from_any_thread
+    def disconnect(self, sid: str | None = None) -> Sent:
         """End one session, or all. One that is gone is no error, as in python-engineio."""
         for session in list(self._hub.sessions.values()) if sid is None else filter(None, [self._hub.sessions.get(sid)]):
             session.close_when_drained(CloseReason.SERVER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -169,6 +170,25 @@ def test_to_end_a_session_that_is_gone_is_no_error(run: Callable[..., Any]) -> N
         async with serving() as server:
             await server.disconnect("nobody")
             server.disconnect("nobody")
+
+    run(main())
+
+
+def test_another_thread_sends_and_ends_in_the_servers(run: Callable[..., Any]) -> None:
+    ended: list[int] = []
+
+    async def main() -> None:
+        async with serving() as server, client(server) as one:
+            server.on("disconnect", lambda sid, reason: ended.append(threading.get_ident()))
+            (sid,), loop = server._hub.sessions, asyncio.get_running_loop()
+
+            def work() -> None:
+                asyncio.run_coroutine_threadsafe(server.send(sid, "hello"), loop).result(10)
+                asyncio.run_coroutine_threadsafe(server.disconnect(sid), loop).result(10)
+
+            await asyncio.to_thread(work)
+            assert await one.frame() == (0x81, b"4hello")
+            await until(lambda: ended == [threading.get_ident()])
 
     run(main())
 
