@@ -216,7 +216,7 @@ class Server(Endpoint):
         BadNamespaceError at once.
         """
         namespace = namespace or "/"
-        args = () if data is None else data if type(data) is tuple else (data,)
+        args = () if data is None else data if isinstance(data, tuple) else (data,)
         target = to if to is not None else room
         if namespace != "/" or self._outgoing_hooks or type(event) is not str or event in UNSENT:
             self._check_emit(event, args, target, namespace)
@@ -285,7 +285,7 @@ class Server(Endpoint):
             raise ValueError("call() needs to= or sid=: a client, or a room")
         _check_seconds(timeout)
         namespace = namespace or "/"
-        args = () if data is None else data if type(data) is tuple else (data,)
+        args = () if data is None else data if isinstance(data, tuple) else (data,)
         self._check_emit(event, args, target, namespace)
         single = isinstance(target, str) and (sid is not None or node_of(target) is not None)
         packet = Event(namespace, event, args)

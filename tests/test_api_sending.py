@@ -7,13 +7,20 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import anywire
 import pytest
 from api_tools import Client, client, marks, serving, until
 from http_tools import RawClient, text
 from server_tools import Peer
+
+
+class Place(NamedTuple):
+    """Sent as a plain tuple would be."""
+
+    x: Any
+    y: Any
 
 
 async def silence() -> None:
@@ -103,6 +110,9 @@ def test_data_arrives_as_it_was_given(transport: str, run: Callable[..., Any]) -
         ([b"x"] * 10, ([b"x"] * 10,)),
         ({1: "x", None: 2}, ({"1": "x", "null": 2},)),
         (float("nan"), (None,)),
+        (Place(1, "two"), (1, "two")),
+        ([Place(1, Place(b"\x01", None))], ([[1, [b"\x01", None]]],)),
+        (({2: Place(1, 2)},), ({"2": [1, 2]},)),
     ]
 
     async def main() -> None:
