@@ -84,8 +84,7 @@ class Admission:
         exchange = new.exchange
         if exchange.method not in new.protocol.handshake_methods and new.body is None:
             raise HandshakeRefused(HandshakeCode.BAD_METHOD)
-        if self.draining:
-            raise Refused("server shutting down", status=503, headers=[("Retry-After", "1")])
+        self.check_open()
         self.check_rate(exchange)
         new.handshake.identity = self.identify(new.handshake)
         limit = self._config.max_sessions_per_address
@@ -101,6 +100,11 @@ class Admission:
         else:
             _judge(verdict)
             self._admit(new)
+
+    def check_open(self) -> None:
+        """Raise :class:`Refused` once the server shuts down."""
+        if self.draining:
+            raise Refused("server shutting down", status=503, headers=[("Retry-After", "1")])
 
     def check_rate(self, exchange: Exchange) -> None:
         """Raises TooMany where one address asks for too much."""

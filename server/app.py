@@ -23,7 +23,7 @@ from .backplane.base import Backplane
 from .backplane.memory import MemoryBackplane
 from .backplane.redis import RedisBackplane
 from .check import Echo
-from .cluster import Cluster, LocalOperations
+from .cluster import MAX_TIMEOUT, Cluster, LocalOperations
 from .config import Config
 from .dispatch import Dispatcher
 from .endpoint import Endpoint, Sent, from_any_thread
@@ -219,7 +219,7 @@ class Server(Endpoint):
             options = {"skip_room": skip_room, "volatile": volatile}
             return self._later(self.emit, event, data, to, room, skip_sid, namespace, callback, ignore_queue, **options)
         namespace = namespace or "/"
-        args = () if data is None else data if type(data) is tuple else (data,)
+        args = () if data is None else data if isinstance(data, tuple) else (data,)
         target = to if to is not None else room
         if namespace != "/" or self._outgoing_hooks or type(event) is not str or event in UNSENT:
             self._check_emit(event, args, target, namespace)
@@ -274,21 +274,24 @@ class Server(Endpoint):
         to: Targets = None,
         sid: str | None = None,
         namespace: str | None = None,
-        timeout: float = 60,
+        timeout: float | None = 60,
         ignore_queue: bool = False,
     ) -> Any:
         """Send an event and wait for its acknowledgement.
 
         To one client: returns its value (None, one value, or a tuple of several). To a room: returns a dictionary sid -> value
-        of all its clients, on all processes. Raises TimeoutError after ``timeout`` seconds (for a room its ``responses`` holds what
-        came), DisconnectedError when the client leaves first, BadNamespaceError when it is not there.
+        of all its clients, on all processes. Raises TimeoutError after ``timeout`` seconds (None: a day, the longest; for a room its
+        ``responses`` holds what came), DisconnectedError when the client leaves first, BadNamespaceError when it is not there.
         """
         target = to if to is not None else sid
         if target is None:
             raise ValueError("call() needs to= or sid=: a client, or a room")
+        if timeout is None:
+            timeout = MAX_TIMEOUT  # python-socketio: no limit
         _check_seconds(timeout)
+        timeout = min(timeout, MAX_TIMEOUT)
         namespace = namespace or "/"
-        args = () if data is None else data if type(data) is tuple else (data,)
+        args = () if data is None else data if isinstance(data, tuple) else (data,)
         self._check_emit(event, args, target, namespace)
         single = isinstance(target, str) and (sid is not None or node_of(target) is not None)
         packet = Event(namespace, event, args)

@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import inspect
 import ipaddress
+import json
 import re
 import sys
 import warnings
@@ -262,12 +263,16 @@ _SOCKETIO_NAMES = {
     "cors_credentials": "credentials",
 }
 #: python-socketio's keywords that have no meaning here.
-_SOCKETIO_IGNORED = frozenset({"logger", "engineio_logger", "monitor_clients", "json"})
+_SOCKETIO_IGNORED = frozenset({"logger", "engineio_logger", "monitor_clients"})
 #: Those that would change what the server is, the values that change nothing here, and what to say of others.
 _SOCKETIO_FIXED: dict[str, tuple[tuple[Any, ...], str]] = {
     "client_manager": ((None,), 'client_manager is not used here; say where processes meet with store="redis://..."'),
     "async_mode": ((None, "tornado"), "async_mode is always tornado here: mount sio.router in a tornado.web.Application, or sio.listen()"),
     "serializer": ((None, "default"), "serializer is always the default here: JSON, with bytes as attachments"),
+    "json": (
+        (None, json),
+        "json is not used here: orjson reads and writes, dates, UUIDs and dataclasses too; make plain what else is sent (Decimal: str(it))",
+    ),
 }
 
 

@@ -251,7 +251,7 @@ class Dispatcher:
 
     def _reply(self, socket: Socket, id_: int, result: Any) -> None:
         """Acknowledge: None is no argument, a tuple several (python-socketio's rule)."""
-        args = () if result is None else result if type(result) is tuple else (result,)
+        args = () if result is None else result if isinstance(result, tuple) else (result,)
         session, namespace = socket.session, socket.namespace
         try:
             if socket.state != Socket.CONNECTED or not session.send_text(session.protocol.encode_ack(namespace, id_, args)):

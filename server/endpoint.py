@@ -113,7 +113,10 @@ class Endpoint:
         return await method(*args, **kwargs)
 
     def _session_env(self) -> SessionEnv:
+        """Bound on first use. Raises Refused after the end."""
         if self._env is None:
+            # After the end, too, a Tornado application may go on listening: no request of it brings the server back to life.
+            self._requests.admission.check_open()
             self._bind_loop()
         assert self._env is not None
         return self._env

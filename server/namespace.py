@@ -97,7 +97,7 @@ class Namespace:
         to: Any = None,
         sid: str | None = None,
         namespace: str | None = None,
-        timeout: float = 60,
+        timeout: float | None = 60,
         ignore_queue: bool = False,
     ) -> Any:
         """:meth:`Server.call` in this namespace."""

@@ -201,8 +201,9 @@ class RequestRouter:
 
     def _end(self, exchange: Exchange, protocol: Protocol, located: Located, last: str = "") -> None:
         """Open a carrier that nobody listens to, say ``last`` on it, and close it."""
+        lingering = self._env().lingering
         transport = self._carriers.open(located.transport, exchange, _NOBODY, protocol)
-        self._env().lingering.add(transport)
+        lingering.add(transport)
         transport.close(wrap(transport.framing, last) if last else b"")
 
     def _carry(self, exchange: Exchange, protocol: Protocol, located: Located, session: Session) -> None:

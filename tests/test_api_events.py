@@ -10,7 +10,7 @@ import logging
 import re
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import anywire
 import pytest
@@ -19,6 +19,13 @@ from api_tools import client, marks, serving, until
 from http_tools import RawClient
 
 BASE = "/socket.io/?EIO=4&transport="
+
+
+class Place(NamedTuple):
+    """Answered as a plain tuple would be."""
+
+    x: Any
+    y: Any
 
 
 def test_every_way_to_register_a_handler_works(run: Callable[..., Any]) -> None:
@@ -338,6 +345,8 @@ def test_a_decorated_handler_goes_before_the_one_of_a_class(run: Callable[..., A
         (0, (0,)),
         ({"b": b"\x00\xff"}, ({"b": b"\x00\xff"},)),
         ((b"\x01", [b"\x02"]), (b"\x01", [b"\x02"])),
+        (Place(1, b"\x02"), (1, b"\x02")),
+        ([Place(1, 2)], ([[1, 2]],)),
     ],
     ids=repr,
 )

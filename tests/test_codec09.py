@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from anywire.server.errors import HandshakeRefused, PayloadError, ProtocolError
@@ -113,6 +113,16 @@ def test_the_last_packet_may_be_shorter_than_it_says(text: str) -> None:
         Event("/", "message", ("x",)),
         Event("/", "message", (text,)),
     ]
+
+
+def test_a_named_tuple_is_a_list_inside_and_arguments_outside() -> None:
+    class Place(NamedTuple):
+        x: Any
+        y: Any
+
+    assert encode_packet(Event("/", "x", ([Place(1, 2)],))) == '5:::{"name":"x","args":[[[1,2]]]}'
+    assert encode_packet(Event("/", "x", Place(1, b"\x01"))) == '5:::{"name":"x","args":[1,"AQ=="]}'
+    assert encode_packet(Ack("/", 1, Place(1, 2))) == "6:::1+[1,2]"
 
 
 def test_half_of_a_character_is_one_unit_and_read_as_the_replacement_character() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import math
 import os
+import types
 import warnings
 from typing import Any
 
@@ -253,6 +255,13 @@ def test_python_socketios_keywords_without_a_meaning_here_are_taken_and_forgotte
         async_mode="tornado", logger=True, engineio_logger=False, monitor_clients=True, json=None, client_manager=None, serializer="default"
     )
     assert dataclasses.asdict(server.config) == DEFAULTS
+
+
+def test_another_json_than_pythons_own_is_refused() -> None:
+    assert dataclasses.asdict(anywire.Server(json=json).config) == DEFAULTS
+    for given in (types.ModuleType("ujson"), type("Decimals", (), {})):
+        with pytest.raises(anywire.ConfigError, match=r"json is not used here: orjson reads and writes.* make plain what else is sent"):
+            anywire.Server(json=given)
 
 
 def test_what_python_socketio_takes_by_position_is_taken_so() -> None:

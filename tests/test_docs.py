@@ -344,6 +344,13 @@ def test_settings(run: Callable[..., Any]) -> None:
         assert default == ("none" if row.default in ("", (), None) else f"`{said}`")
 
 
+def test_a_default_that_a_page_says_is_the_tables() -> None:
+    defaults = {row.name: row.default for row in settings_table()}
+    text = "".join(page.read_text() for page in sorted((ROOT / "docs").glob("*.md")))
+    said = {name: float(figure.replace(",", "")) for name, figure in re.findall(r"`(\w+)` \(([\d,.]+)\)", text)}
+    assert said and said == {name: defaults[name] for name in said}
+
+
 def test_moving_from_python_socketio(run: Callable[..., Any]) -> None:
     async def main() -> None:
         page = load("docs/moving-from-python-socketio.md")

@@ -16,7 +16,8 @@ import anywire
 import pytest
 import tornado
 from anywire.transports.exchange import TornadoExchange
-from http_tools import RawClient, text
+from http_tools import UPGRADE, RawClient, text
+from redis_tools import free_port
 from server_tools import BASE, TRANSPORTS, Peer, contexts, knock, serving
 from tornado import http1connection, httputil, iostream
 from tornado.httpserver import HTTPServer
@@ -501,5 +502,27 @@ def test_a_shutdown_ends_what_it_listened_on_and_a_new_start_serves_again(run: C
             with pytest.raises(OSError):
                 await RawClient(port).__aenter__()
             assert not sio._hub.sessions
+
+    run(main())
+
+
+@pytest.mark.parametrize("target", ["/socket.io/1/xhr-polling/", "/socket.io/1/websocket/", BASE + "polling&sid="])
+def test_where_the_application_goes_on_after_a_shutdown_no_request_brings_the_server_back_to_life(
+    target: str, run: Callable[..., Any]
+) -> None:
+    def joined() -> list[str]:
+        return [task.get_name() for task in asyncio.all_tasks() if task.get_name().startswith("anywire-")]
+
+    async def main() -> None:
+        store = f"redis://127.0.0.1:{free_port()}/0"
+        async with mounted(store=store, handshake_rate=1000.0) as (sio, port), RawClient(port) as raw:
+            assert joined()
+            await sio.shutdown(0)
+            answer = await raw.request("GET", target + "a" * 31, headers=UPGRADE if "websocket" in target else "")
+            assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+            assert "server shutting down" in answer.text and not joined()
+            await sio.start()
+            async with Peer(port, "websocket") as peer:
+                assert (await peer.connect())[:2] == "40"
 
     run(main())

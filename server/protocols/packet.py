@@ -121,6 +121,8 @@ def _dump(value: Any) -> tuple[str, list[bytes]]:
         if isinstance(unknown, (bytes, bytearray, memoryview)):
             attachments.append(bytes(unknown))
             return {"_placeholder": True, "num": len(attachments) - 1}
+        if isinstance(unknown, tuple):
+            return list(unknown)  # a named one: the serialiser knows no others than plain tuples
         if isinstance(unknown, (set, frozenset)):
             raise PayloadError("a set has no order and cannot be sent; send a list")
         raise PayloadError(f"{type(unknown).__name__} cannot be sent; JSON types and bytes can")

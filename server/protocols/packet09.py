@@ -112,6 +112,8 @@ def _dump(value: Any, binary: BinaryPolicy) -> str:
     def convert(unknown: Any) -> Any:
         if isinstance(unknown, (bytes, bytearray, memoryview)):
             return _convert_bytes(bytes(unknown), binary)
+        if isinstance(unknown, tuple):
+            return list(unknown)  # as in packet.py: a named one
         raise PayloadError(f"{type(unknown).__name__} cannot be sent; JSON types and bytes can")
 
     text = _dump_json(value, convert)

@@ -1,8 +1,12 @@
 """Namespaces as classes, as python-socketio's users write them: plain and async methods, instance state, two namespaces on one wire."""
 
+from collections import namedtuple
+
 import socketio
 import tornado.web
 from api_tools import until
+
+Place = namedtuple("Place", "x y")
 
 
 class Lobby(socketio.AsyncNamespace):
@@ -47,6 +51,9 @@ class Game(socketio.AsyncNamespace):
     async def on_play(self, sid, move):
         return await self.call("check", move, to=sid, timeout=5), self.server.transport(sid, self.namespace)
 
+    async def on_where(self, sid):
+        return Place(await self.call("check", Place(40, 2), to=sid, timeout=5), [Place(1, 2)])
+
     async def on_leave(self, sid):
         await self.disconnect(sid)
 
@@ -69,12 +76,13 @@ async def conversation(connect):
     """What two clients do; returns what came of it."""
     one = await connect({"ticket": 7}, ["/lobby", "/game"])
     two = await connect(None, ["/lobby"])
-    one.on("check", lambda move: move + 1, namespace="/game")
+    one.on("check", lambda move, more=1: move + more, namespace="/game")
     two.on("shouted", lambda *words: len(words), namespace="/lobby")
     answers = [await one.call("count", namespace="/lobby"), await two.call("count", namespace="/lobby")]
     await two.call("move", "tower", namespace="/lobby")
     answers.append(await two.call("shout", ("a", "b", {"c": b"d"}), namespace="/lobby"))
     answers.append(await one.call("play", 41, namespace="/game"))
+    answers.append(await one.call("where", namespace="/game"))
     answers.append(await one.call("fast", namespace="/game"))
     answers.append(await two.call("ping_me", namespace="/lobby"))
     answers.append(await connect({"ticket": 8}, ["/game"]))
