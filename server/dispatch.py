@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from types import CoroutineType
 from typing import Any
 
+from .backpressure import ease, press
 from .config import Config, takes
 from .errors import CloseReason, ProtocolError
 from .events import Ack, Connect, Disconnect, Event, Packet
@@ -86,6 +87,9 @@ class Dispatcher:
         connecting = socket.state == Socket.CONNECTING
         socket.state = Socket.GONE
         socket.held = None
+        if socket.session.paused:
+            # The others need not wait for what it has left behind.
+            ease(socket.session, socket.session.sockets.values())
         if connecting and reason is CloseReason.SERVER and not self.joining.decided(socket, REJECTED):
             # Disconnected by its own connect handler: it still waits for an answer.
             self.joining.refuse(socket.session, socket.namespace, REJECTED)
@@ -124,13 +128,8 @@ class Dispatcher:
     # -- events -----------------------------------------------------------------------------------------------------
 
     def _queue(self, socket: Socket, event: Event) -> None:
-        """The client's handler is still running: its events wait, and so does the client's socket once they are many."""
-        limit = self.config.max_handler_backlog
-        waiting = self._push(socket, event)
-        if waiting > limit:
-            socket.session.close(CloseReason.OVERLOAD, 1008)
-        elif waiting == max(1, limit // 2) and socket.session.transport is not None:
-            socket.session.transport.pause()
+        """The client's handler is still running: its events wait, and so does the client once they are many."""
+        press(socket.session, socket.session.sockets.values(), self._push(socket, event))
 
     def _push(self, socket: Socket, item: Event | CloseReason) -> int:
         if socket.queue is None:
@@ -149,8 +148,8 @@ class Dispatcher:
             self._run(socket, item)
         if queue is not None and not queue:
             socket.queue = None
-            if socket.session.transport is not None:
-                socket.session.transport.resume()
+        if socket.session.paused:
+            ease(socket.session, socket.session.sockets.values())
 
     def _run(self, socket: Socket, event: Event) -> None:
         # Taken apart at once: an attribute of a named tuple costs as much as all of them.

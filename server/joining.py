@@ -176,6 +176,8 @@ class Joining:
         if not alive:
             return
         socket.session.sockets.pop(socket.namespace, None)
+        # Nothing waits for it any more, and what waits for others decides whether more is read.
+        self._proceed(socket)
         if self.decided(socket, message or REJECTED):
             return
         if welcomed:

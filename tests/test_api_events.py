@@ -17,6 +17,7 @@ import pytest
 import socketio
 from api_tools import client, marks, serving, until
 from http_tools import RawClient
+from server_tools import Peer
 
 BASE = "/socket.io/?EIO=4&transport="
 
@@ -415,6 +416,111 @@ def test_a_handler_may_ask_its_own_client_and_wait_for_the_answer(run: Callable[
             c.on("question", lambda text: (text, "b"))
             assert await c.call("ask") == ("a", "b")
             assert c.heard == [("welcome",)]
+
+    run(main())
+
+
+def test_a_handler_may_ask_its_own_client_also_when_so_much_waits_behind_it_that_nothing_would_be_read(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        begun, ask = asyncio.Event(), asyncio.Event()
+
+        def setup(sio: anywire.Server) -> None:
+            @sio.event
+            async def first(sid: str) -> Any:
+                begun.set()
+                await ask.wait()
+                return await sio.call("question", to=sid, timeout=5)
+
+            sio.on("other", lambda sid: None)
+
+        for before in (True, False):
+            begun.clear()
+            ask.clear()
+            async with serving(setup, max_handler_backlog=100) as sio, Peer(sio.port, "websocket") as peer:
+                await peer.connect()
+                await peer.send('427["first"]')
+                await begun.wait()
+                if before:
+                    ask.set()
+                    assert await peer.receive() == '421["question"]'
+                (session,) = sio._hub.sessions.values()
+                for _ in range(60):
+                    await peer.send('42["other"]')
+                if not before:
+                    await until(lambda here=session: here.paused)
+                    ask.set()
+                    assert await peer.receive() == '421["question"]'
+                await peer.send('431["yes"]')
+                assert await peer.receive() == '437["yes"]'
+
+    run(main())
+
+
+def test_a_namespace_in_which_nothing_waits_does_not_let_in_more_for_one_that_is_full(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        full, idle = asyncio.Event(), asyncio.Event()
+
+        def setup(sio: anywire.Server) -> None:
+            sio.on("slow", lambda sid: full.wait())
+            sio.on("quick", lambda sid: idle.wait(), namespace="/b")
+            marks(sio)
+
+        async with serving(setup, max_handler_backlog=20) as sio, Peer(sio.port, "websocket") as peer:
+            await peer.connect()
+            await peer.send("40/b,")
+            await peer.receive()
+            (session,) = sio._hub.sessions.values()
+            for _ in range(2):
+                await peer.send('42/b,["quick"]')
+            for _ in range(11):
+                await peer.send('42["slow"]')
+            await until(lambda: session.paused)
+            idle.set()
+            await until(lambda: session.sockets["/b"].queue is None)
+            assert session.paused
+            # What comes now waits in the kernel.
+            await peer.send('421["mark"]')
+            full.set()
+            assert await peer.receive() == "431[]"
+            assert not session.paused
+
+    run(main())
+
+
+def test_a_client_that_waits_is_read_on_when_the_namespace_that_was_full_is_left_or_refused(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        refuse = asyncio.Event()
+
+        def setup(sio: anywire.Server) -> None:
+            marks(sio)
+            never = asyncio.Event()
+            sio.on("slow", lambda sid: never.wait(), namespace="/left")
+
+            async def connect(sid: str, environ: Any) -> bool:
+                await refuse.wait()
+                return False
+
+            sio.on("connect", connect, namespace="/refused")
+
+        async with serving(setup, max_handler_backlog=20) as sio, Peer(sio.port, "websocket") as peer:
+            await peer.connect()
+            (session,) = sio._hub.sessions.values()
+            await peer.send("40/left,")
+            await peer.receive()
+            for namespace, count in (("left", 11), ("refused", 10)):
+                if namespace == "refused":
+                    await peer.send("40/refused,")
+                for _ in range(count):
+                    await peer.send(f'42/{namespace},["slow"]')
+                await until(lambda: session.paused)
+                if namespace == "left":
+                    sio.disconnect(session.sockets["/left"].sid, namespace="/left")
+                else:
+                    refuse.set()
+                await peer.receive()
+                assert not session.paused
+                await peer.send('421["mark"]')
+                assert await peer.receive() == "431[]"
 
     run(main())
 
