@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from .backpressure import ease, press
 from .config import Config, takes
 from .endpoint import Endpoint
 from .errors import BadNamespaceError, CloseReason, ConfigError, PayloadError, ProtocolError
@@ -29,6 +30,8 @@ class _Peer:
     """What the server keeps for one session: its state, and events that wait for the running handler."""
 
     __slots__ = ("busy", "data", "environ", "queue")
+    #: Acknowledgements are Socket.IO's.
+    acks = None
 
     def __init__(self) -> None:
         self.busy = False
@@ -146,7 +149,10 @@ class EngineServer(Endpoint):
     def _on_packet(self, session: Session, packet: Packet) -> None:
         if type(packet) is not Message:
             raise ProtocolError("a packet that this server does not speak")
-        self._trigger(session, session.sockets, "message", session.id, packet.data)
+        peer: _Peer = session.sockets
+        self._trigger(session, peer, "message", session.id, packet.data)
+        if peer.queue:
+            press(session, (peer,), len(peer.queue))
 
     def _on_closed(self, session: Session, reason: CloseReason) -> None:
         super()._on_closed(session, reason)
@@ -175,8 +181,6 @@ class EngineServer(Endpoint):
             if peer.queue is None:
                 peer.queue = deque()
             peer.queue.append((event, args))
-            if len(peer.queue) > self.config.max_handler_backlog:
-                session.close(CloseReason.OVERLOAD, 1008)
             return
         self._run(session, peer, event, *args)
 
@@ -214,5 +218,7 @@ class EngineServer(Endpoint):
             while peer.queue and not peer.busy:
                 waiting, args = peer.queue.popleft()
                 self._trigger(session, peer, waiting, *args)
+            if session.paused:
+                ease(session, (peer,))
 
         self._runner.run(wait(), done)

@@ -81,7 +81,7 @@ class Session(Timed):
     __slots__ = (
         "_abandoned", "_attachments", "_decoder", "_delivery", "_direct", "_encoding", "_flush_due", "_framed", "_held", "_parted",
         "_patience", "_reason", "_stream", "binary", "connect_alarm", "env", "expecting", "grace", "handshake", "heard", "heartbeat", "id",
-        "in_flight", "outbox", "paused", "probe", "protocol", "race", "sockets", "state", "transport", "unproven",
+        "in_flight", "outbox", "paused", "pressed", "probe", "protocol", "race", "sockets", "state", "transport", "unproven",
     )  # fmt: skip
 
     def __init__(self, id_: str, protocol: Protocol, env: SessionEnv, handshake: Handshake, binary: bool = True) -> None:
@@ -127,6 +127,8 @@ class Session(Timed):
         self._abandoned: list[Transport] | None = None
         #: Whether nothing is taken from the peer for now. See :meth:`pause`.
         self.paused = False
+        #: Bodies of requests that came all the same.
+        self.pressed = 0
         #: Whether the peer was told already that this is the end.
         self._parted = False
 
@@ -374,6 +376,8 @@ class Session(Timed):
         return None
 
     def _on_body(self, transport: Transport, data: str | bytes) -> None:
+        if self.paused:
+            self.pressed += 1
         if self.race is not None:
             self.race.on_data(transport, data)
             return
@@ -404,7 +408,7 @@ class Session(Timed):
 
     def resume(self) -> None:
         """Take what comes again."""
-        self.paused = False
+        self.paused, self.pressed = False, 0
         # What it has said meanwhile is still to be read.
         self.heard = True
         if self.transport is not None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
-import json
 import logging
 import re
 import weakref
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import anywire
 import pytest
 import socketio
+from anywire.transports import polling
 from api_tools import client, marks, serving, until
-from http_tools import RawClient
+from http_tools import RawClient, text
 from server_tools import Peer
 
 BASE = "/socket.io/?EIO=4&transport="
@@ -525,7 +526,79 @@ def test_a_client_that_waits_is_read_on_when_the_namespace_that_was_full_is_left
     run(main())
 
 
-def test_too_many_events_behind_a_running_handler_end_the_session_and_no_other(run: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("transport", ["websocket", "polling", "jsonp", "htmlfile"])
+def test_what_a_client_says_at_once_is_handled_whole_however_much_that_is(transport: str, run: Callable[..., Any]) -> None:
+    handled: list[int] = []
+
+    async def main() -> None:
+        def setup(sio: anywire.Server) -> None:
+            marks(sio)
+
+            @sio.event
+            async def save(sid: str, number: int) -> None:
+                await asyncio.sleep(0)
+                handled.append(number)
+
+        async with serving(setup, max_handler_backlog=20) as sio, Peer(sio.port, transport) as peer:
+            await peer.connect()
+            packets = [f'42["save",{number}]' for number in range(2000)]
+            if transport == "websocket":
+                peer.listening.send(b"".join(map(text, packets)))
+            else:
+                await peer.send("\x1e".join(packets))
+            await peer.send('421["mark"]')
+            assert await peer.receive() == "431[]"
+            assert handled == list(range(2000))
+
+    run(main())
+
+
+def test_a_post_is_answered_when_its_events_do_not_wait_in_great_number_any_more(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        release = asyncio.Event()
+
+        def setup(sio: anywire.Server) -> None:
+            sio.on("slow", lambda sid: release.wait())
+
+        async with serving(setup, max_handler_backlog=10) as sio, Peer(sio.port, "polling") as peer, RawClient(sio.port) as other:
+            await peer.connect()
+            posting = asyncio.create_task(peer.send("\x1e".join(['42["slow"]'] * 20)))
+            (session,) = sio._hub.sessions.values()
+            await until(lambda: session.paused)
+            # Its connection may break meanwhile, and a POST beside it is taken, and waits like it.
+            broken = RawClient(sio.port)
+            async with broken:
+                broken.send(f"POST {peer.target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n42[\"slow\"]".encode())
+                await until(lambda: session.pressed == 1)
+            beside = asyncio.create_task(other.request("POST", peer.target, b'42["slow"]'))
+            await until(lambda: session.pressed == 2)
+            assert not posting.done() and not beside.done()
+            release.set()
+            await posting
+            assert (await beside).status == 200
+
+    run(main())
+
+
+def test_a_post_is_answered_before_its_client_gives_it_up(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "HOLD", 0.05)
+
+    async def main() -> None:
+        never = asyncio.Event()
+
+        def setup(sio: anywire.Server) -> None:
+            sio.on("slow", lambda sid: never.wait())
+
+        async with serving(setup, max_handler_backlog=10) as sio, Peer(sio.port, "polling") as peer:
+            await peer.connect()
+            await peer.send("\x1e".join(['42["slow"]'] * 20))
+            (session,) = sio._hub.sessions.values()
+            assert session.paused
+
+    run(main())
+
+
+def test_who_posts_on_while_more_waits_than_may_is_disconnected_and_no_other(run: Callable[..., Any]) -> None:
     gone: list[str] = []
 
     async def main() -> None:
@@ -536,13 +609,20 @@ def test_too_many_events_behind_a_running_handler_end_the_session_and_no_other(r
             sio.on("slow", lambda sid: release.wait())
             sio.on("disconnect", lambda sid, reason: gone.append(reason))
 
-        async with serving(setup, max_handler_backlog=10) as sio, client(sio) as other, RawClient(sio.port) as raw:
-            target = BASE + "polling&sid=" + json.loads((await raw.request("GET", BASE + "polling")).text[1:])["sid"]
-            await raw.request("POST", target, b"40")
-            await raw.request("GET", target)
-            # One request, so that nothing can be held back in between.
-            assert (await raw.request("POST", target, "\x1e".join(['42["slow"]'] * 20).encode())).status == 200
-            assert (await raw.request("GET", target)).status == 400
+        async with serving(setup, max_handler_backlog=10) as sio, client(sio) as other, Peer(sio.port, "polling") as peer:
+            await peer.connect()
+            body = "\x1e".join(['42["slow"]'] * 20).encode()
+            session = sio._hub.sessions[peer.sid]
+            async with AsyncExitStack() as stack:
+                posts = []
+                for count in range(6):
+                    raw = await stack.enter_async_context(RawClient(sio.port))
+                    posts.append(asyncio.create_task(raw.request("POST", peer.target, body)))
+                    await until(lambda count=count: session.paused and session.pressed == count)
+                # What was taken is said to be taken, and what was not is not.
+                assert (await peer.speaking.request("POST", peer.target, body)).status == 400
+                assert [(await post).status for post in posts] == [200] * 6
+            assert (await peer.speaking.request("GET", peer.target)).status == 400
             assert gone == []
             release.set()
             await until(lambda: gone == ["too many waiting events"])

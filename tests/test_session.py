@@ -210,6 +210,27 @@ def test_a_peer_that_nothing_is_read_from_is_not_taken_for_dead_but_one_that_is_
     assert world.ends == [CloseReason.PING_TIMEOUT]
 
 
+def test_a_peer_that_is_to_wait_is_not_read_over_another_carrier_either() -> None:
+    class Paused(FakeStream):
+        paused = False
+
+        def pause(self) -> None:
+            self.paused = True
+
+        def resume(self) -> None:
+            self.paused = False
+
+    world = World()
+    stream = Paused(world.session)
+    world.session.try_upgrade(stream)
+    world.session.pause()
+    for text in ("2probe", "5"):
+        world.session.on_data(stream, text)
+    assert world.session.transport is stream and stream.paused
+    world.session.resume()
+    assert not stream.paused
+
+
 def test_a_session_has_one_deadline_in_the_wheel_whatever_it_does() -> None:
     world = World(FakeStream)
     for number in range(100):
