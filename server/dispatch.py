@@ -145,7 +145,8 @@ class Dispatcher:
             if isinstance(item, CloseReason):
                 self._farewell(socket, item)
                 return
-            self._run(socket, item)
+            if not self._runner.stopping:
+                self._run(socket, item)
         if queue is not None and not queue:
             socket.queue = None
         if socket.session.paused:

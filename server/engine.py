@@ -217,6 +217,8 @@ class EngineServer(Endpoint):
             self._ended(session, event, value)
             while peer.queue and not peer.busy:
                 waiting, args = peer.queue.popleft()
+                if waiting == "message" and self._runner.stopping:
+                    continue
                 self._trigger(session, peer, waiting, *args)
             if session.paused:
                 ease(session, (peer,))

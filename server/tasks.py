@@ -148,13 +148,16 @@ def _rest(
 class Runner:
     """Starts coroutines eagerly on the loop that runs, and keeps the tasks of those that wait."""
 
-    __slots__ = ("_begun", "_spares", "_tasks")
+    __slots__ = ("_begun", "_spares", "_stopped", "_tasks", "stopping")
 
     def __init__(self) -> None:
         #: One, or as many as coroutines have begun others while they ran.
         self._spares: list[_Spare] = []
         self._begun: tuple[_Spare, Any, contextvars.Context] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        #: Whether what runs is being cancelled: nothing should follow it but what has to.
+        self.stopping = False
+        self._stopped = False
 
     def run(self, coro: Coroutine[Any, Any, Any], done: Done) -> bool:
         """Start ``coro``; True if it has ended (and ``done`` was called), False if it goes on as a task."""
@@ -173,7 +176,7 @@ class Runner:
         """Run ``coro``, which an ``async def`` has made, to its end, and return or raise what it does; or to its first wait, and return
         :data:`WAITING`: then :meth:`go_on` must be called at once."""
         spares = self._spares
-        spare = spares.pop() if spares else _Spare()
+        spare = spares.pop() if spares else self._fresh(coro)
         if spare.task.done():
             spare = _Spare()
         task, loop = spare.task, spare.loop
@@ -203,6 +206,13 @@ class Runner:
         self._begun = (spare, yielded, context)
         return WAITING
 
+    def _fresh(self, coro: Coroutine[Any, Any, Any]) -> _Spare:
+        """Raises CancelledError once all has been stopped."""
+        if self._stopped:
+            coro.close()
+            raise asyncio.CancelledError
+        return _Spare()
+
     def go_on(self, done: Done) -> None:
         """Let a task carry on with what :meth:`begin` has left waiting, and call ``done`` at its end."""
         assert self._begun is not None
@@ -218,19 +228,22 @@ class Runner:
         """Begin anew, on another loop."""
         self._spares.clear()
         self._tasks.clear()
+        self.stopping = self._stopped = False
 
     async def stop(self, grace: float) -> None:
-        """Wait up to ``grace`` seconds for what runs, then cancel it."""
-        me = asyncio.current_task()
-        tasks = {task for task in self._tasks if task is not me}
-        if tasks and grace > 0:
-            await asyncio.wait(tasks, timeout=grace)
-        rest = [task for task in tasks if not task.done()]
-        rest += [spare.task for spare in self._spares if spare.task is not me]
-        self._spares.clear()
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        """Wait up to ``grace`` seconds for what runs and for what follows it, then cancel both. Nothing can begin afterwards, until
+        :meth:`forget`."""
+        me, loop = asyncio.current_task(), asyncio.get_running_loop()
+        end = loop.time() + grace
+        while (running := self._tasks - {me}) and (left := end - loop.time()) > 0:
+            await asyncio.wait(running, timeout=left)
+        self.stopping = True
+        while rest := [task for task in (*self._tasks, *(spare.task for spare in self._spares)) if task is not me]:
+            self._spares.clear()
+            for task in rest:
+                task.cancel()
+            await asyncio.gather(*rest, return_exceptions=True)
+        self._stopped = True
 
 
 async def _native(awaitable: Awaitable[Any]) -> Any:

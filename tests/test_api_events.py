@@ -18,7 +18,7 @@ import socketio
 from anywire.transports import polling
 from api_tools import client, marks, serving, until
 from http_tools import RawClient, text
-from server_tools import Peer
+from server_tools import Peer, listening
 
 BASE = "/socket.io/?EIO=4&transport="
 
@@ -661,6 +661,46 @@ def test_the_disconnect_handler_runs_behind_the_events_before_it(run: Callable[.
             await until(lambda: len(said) == 4)
             assert said == ["1", "2", "client disconnect", "bee"]
             assert sio._hub.namespaces == {}
+
+    run(main())
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_no_event_that_waits_is_handled_any_more_when_the_server_has_shut_down_but_who_left_is_said_farewell(
+    bare: bool, run: Callable[..., Any]
+) -> None:
+    said: list[str] = []
+
+    async def slow(sid: str, data: str = "slow") -> None:
+        said.append(data)
+        await asyncio.sleep(60)
+
+    def quick(sid: str) -> None:
+        said.append("quick")
+
+    def disconnect(sid: str, reason: str) -> None:
+        said.append(reason)
+
+    async def main() -> None:
+        sio: Any = anywire.EngineServer(path="/socket.io/") if bare else anywire.Server()
+        for _ in range(2):
+            async with listening(sio), Peer(sio.port, "websocket") as peer:
+                sio.on("message" if bare else "slow", slow)
+                sio.on("disconnect", disconnect)
+                if bare:
+                    await peer.send("4slow")
+                    await peer.send("4slow")
+                else:
+                    sio.on("quick", quick)
+                    await peer.connect()
+                    for event in ("slow", "quick", "slow"):
+                        await peer.send(f'42["{event}"]')
+                await until(lambda: said[-1:] == ["slow"])
+                await sio.shutdown(0.05)
+                assert said == ["slow", "server shutting down"]
+                await asyncio.sleep(0.05)
+                assert said == ["slow", "server shutting down"]
+            said.clear()
 
     run(main())
 

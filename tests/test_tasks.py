@@ -238,6 +238,34 @@ def test_stop_waits_for_what_runs_and_then_cancels_it() -> None:
     assert asyncio.run(main()) == ["short ended", "long cancelled"]
 
 
+def test_stop_waits_for_what_follows_what_runs_too_and_nothing_can_begin_afterwards() -> None:
+    async def main() -> list[str]:
+        runner = Runner()
+        seen: list[str] = []
+
+        async def work(name: str) -> None:
+            seen.append(name)
+            await asyncio.sleep(0.01 if name == "first" else 60)
+
+        def follow(name: str) -> None:
+            runner.run(work(name), lambda result, error: seen.append(f"{name}: {type(error).__name__}"))
+
+        def ended(result: Any, error: BaseException | None) -> None:
+            runner.run(work("second"), lambda result, error: follow("last"))
+
+        runner.run(work("first"), ended)
+        await runner.stop(0.1)
+        follow("too late")
+        runner.forget()
+        follow("again")
+        runner.forget()
+        return seen
+
+    seen = asyncio.run(main())
+    assert seen[:4] == ["first", "second", "last", "last: CancelledError"]
+    assert seen[4:6] == ["too late: CancelledError", "again"]
+
+
 def test_what_is_settled_can_be_awaited_gathered_made_a_task_or_ignored() -> None:
     async def main() -> None:
         await SETTLED
