@@ -175,7 +175,8 @@ class Dispatcher:
         found = self.handlers.find(socket.namespace, name)
         if self.handlers.has_event_middleware:
             steps = self.handlers.middleware(socket.namespace, events=True)
-            self._run_async(socket, event.ack, self._filtered(socket, name, event, steps, found))
+            # What nobody handles is not acknowledged.
+            self._run_async(socket, event.ack if found is not None else None, self._filtered(socket, name, event, steps, found))
             return
         if found is None:
             log.debug("< %s: no handler", socket.namespace)

@@ -809,6 +809,30 @@ def test_middleware_sees_each_event_first_and_may_change_or_drop_it(run: Callabl
     assert "not for you" in caplog.text
 
 
+@pytest.mark.parametrize("namespace", ["/", "/chat"])
+def test_an_event_without_a_handler_is_not_acknowledged_with_a_middleware_either(namespace: str, run: Callable[..., Any]) -> None:
+    seen: list[str] = []
+
+    def setup(sio: anywire.Server) -> None:
+        marks(sio)
+        sio.use_event(lambda sid, event, args: seen.append(event))
+
+    async def main() -> None:
+        async with serving(setup, namespaces=["/chat"]) as sio, Peer(sio.port, "websocket") as peer:
+            await peer.connect()
+            before = ""
+            if namespace != "/":
+                before = namespace + ","
+                await peer.send("40" + before)
+                await peer.receive()
+            await peer.send(f'42{before}7["nobody"]')
+            await peer.send('428["mark"]')
+            assert await peer.receive() == "438[]"
+
+    run(main())
+    assert seen == (["nobody", "mark"] if namespace == "/" else ["mark"])
+
+
 def test_middleware_keeps_the_order_of_events(run: Callable[..., Any]) -> None:
     done: list[int] = []
 
