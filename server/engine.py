@@ -8,6 +8,7 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from typing import Any
 
 from .backpressure import ease, press
@@ -188,13 +189,14 @@ class EngineServer(Endpoint):
         handler = self._on.get(event)
         if handler is None:
             return
+        context = copy_context()
         try:
-            result = handler(*args)
+            result = context.run(handler, *args)
         except FAILURES:
             log.exception("! %s handler failed", event)
             result = None
         if inspect.isawaitable(result):
-            self._wait(session, peer, event, result)
+            context.run(self._wait, session, peer, event, result)
         else:
             self._ended(session, event, result)
 

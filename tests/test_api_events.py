@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import gc
 import logging
@@ -524,6 +525,67 @@ def test_a_client_that_waits_is_read_on_when_the_namespace_that_was_full_is_left
                 assert await peer.receive() == "431[]"
 
     run(main())
+
+
+def test_what_a_handler_sets_in_its_context_no_other_sees(run: Callable[..., Any]) -> None:
+    who: contextvars.ContextVar[str] = contextvars.ContextVar("who", default="nobody")
+    seen: list[str] = []
+
+    def look(name: str) -> str:
+        seen.append(who.get())
+        who.set(name)
+        return name
+
+    async def also_later(name: str) -> str:
+        found = who.get()
+        await asyncio.sleep(0)
+        return f"{found} {who.get()} {name}"
+
+    class Shared(anywire.Namespace):
+        def on_look(self, sid: str) -> None:
+            look("a method")
+
+    def setup(sio: anywire.Server) -> None:
+        @sio.event
+        def connect(sid: str, environ: Any) -> None:
+            look("connect")
+
+        @sio.event
+        async def later(sid: str) -> str:
+            look("later")
+            await asyncio.sleep(0)
+            return look("later")
+
+        def making(sid: str) -> Any:
+            look("making")
+            return also_later("making")
+
+        sio.on("plain", lambda sid: look("plain"))
+        sio.on("making", making)
+        sio.on("*", lambda event, sid: look("catch-all"))
+        sio.on("ask", lambda sid: sio.emit("asked", to=sid, callback=lambda: look("callback")) and None)
+        sio.on("disconnect", lambda sid, reason: look("disconnect"))
+        sio.register_namespace(Shared("/class"))
+
+    async def main() -> None:
+        async with serving(setup) as sio:
+            async with client(sio, namespaces=["/", "/class"]) as c:
+                c.on("asked", lambda: None)
+                for _ in range(2):
+                    assert await c.call("plain") == "plain"
+                    assert await c.call("making") == "making making making"
+                    assert await c.call("anything") == "catch-all"
+                    assert await c.call("later") == "later"
+                    await c.call("look", namespace="/class")
+                    await c.call("ask")
+                await c.call("plain")
+            await until(lambda: not sio._hub.namespaces)
+            async with client(sio) as c:
+                assert await c.call("plain") == "plain"
+
+    run(main())
+    assert seen.count("later") == 2
+    assert {name for name in seen if name != "later"} == {"nobody"} and len(seen) > 15
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling", "jsonp", "htmlfile"])
