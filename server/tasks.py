@@ -21,6 +21,9 @@ else:
 
     _current_task = _current_tasks.get
 
+#: Where nobody counts, none is ever found to be kept.
+_references: Callable[[Any], int] = getattr(sys, "getrefcount", lambda task: 0)
+
 __all__ = ["FAILURES", "SETTLED", "WAITING", "Done", "Runner", "Settled"]
 
 #: What a handler may raise and go no further. CancelledError too: the result() of a future that was cancelled raises it.
@@ -63,24 +66,27 @@ class _Spare:
     "Extending asyncio", names the two functions that make a task the current one.
 
     ``drive`` gives the driver a coroutine: it returns what that waits for; or :data:`_ENDED`, and ``result`` is what it returned; or
-    raises what it raises, and the driver must be renewed. An end inside a generator costs half of what a StopIteration does.
+    raises what it raises, and the driver has ended. An end inside a generator costs half of what a StopIteration does.
     """
 
-    __slots__ = ("__weakref__", "drive", "driver", "job", "loop", "result", "task", "wake")
+    __slots__ = ("__weakref__", "drive", "driver", "job", "loop", "result", "task", "unkept", "wake")
 
     def __init__(self) -> None:
         self.loop = loop = asyncio.get_running_loop()
         self.wake: asyncio.Future[None] = loop.create_future()
         self.job: tuple[Any, contextvars.Context, Done] | None = None
         self.result: Any = None
-        self.renew()
-        self.task = loop.create_task(self._carry_on(), name="anywire-handler")
-
-    def renew(self) -> None:
-        """Begin with a fresh driver."""
         self.driver = _driver(self)
         self.driver.send(None)
         self.drive = self.driver.send
+        task = self.task = loop.create_task(self._carry_on(), name="anywire-handler")
+        #: References to the task while none is the application's, counted where the caller has one as well.
+        self.unkept = _references(task)
+
+    def retire(self) -> None:
+        """Let the task end: it will run no other coroutine."""
+        if not self.wake.done():
+            self.wake.set_result(None)
 
     async def _carry_on(self) -> None:
         try:
@@ -188,15 +194,19 @@ class Runner:
         try:
             yielded = context.run(spare.drive, coro)
         except BaseException:
-            spare.renew()
-            spares.append(spare)
+            # Its driver has ended, and the traceback may hold the task.
+            spare.retire()
             raise
         finally:
             _leave_task(loop, task)
             if outer is not None:
                 _enter_task(loop, outer)
         if yielded is _ENDED:
-            spares.append(spare)
+            if _references(task) == spare.unkept:
+                spares.append(spare)
+            else:
+                # Who has kept it, to cancel it or to ask whether it has ended, must not find another coroutine in it.
+                spare.retire()
             result, spare.result = spare.result, None
             return result
         if getattr(yielded, "_asyncio_future_blocking", None) is not None:

@@ -217,6 +217,49 @@ def test_nothing_that_has_ended_is_kept() -> None:
     assert asyncio.run(main()) == [None, None]
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_task_that_somebody_has_kept_is_done_when_its_coroutine_is_and_cancels_no_other(fails: bool) -> None:
+    async def main() -> list[Any]:
+        runner, kept, seen = Runner(), list[Any](), list[Any]()
+
+        async def keeps() -> None:
+            kept.append(asyncio.current_task())
+            if fails:
+                raise KeyError
+
+        async def another() -> None:
+            assert asyncio.current_task() not in kept
+            await asyncio.sleep(0.02)
+            seen.append("ended")
+
+        runner.run(keeps(), lambda result, error: None)
+        runner.run(another(), lambda result, error: seen.append(error))
+        kept[0].cancel()
+        await asyncio.wait(kept, timeout=5)
+        await runner.stop(1)
+        return seen
+
+    assert asyncio.run(main()) == ["ended", None]
+
+
+def test_the_task_of_coroutines_that_end_at_once_serves_again_and_again() -> None:
+    async def main() -> set[int]:
+        runner, seen = Runner(), set[int]()
+
+        async def work() -> None:
+            seen.add(id(asyncio.current_task()))
+            async with asyncio.timeout(1), asyncio.TaskGroup():
+                pass
+
+        for _ in range(5):
+            runner.run(work(), lambda result, error: None)
+            await asyncio.sleep(0)
+        await runner.stop(0)
+        return seen
+
+    assert len(asyncio.run(main())) == 1
+
+
 def test_stop_waits_for_what_runs_and_then_cancels_it() -> None:
     async def main() -> list[str]:
         runner = Runner()
