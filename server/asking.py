@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextvars import copy_context
 from typing import Any
 
 from .cluster import Cluster, LocalOperations
@@ -87,13 +88,14 @@ class Asker:
         def answered(values: Values) -> None:
             if values is None:
                 return
+            context = copy_context()
             try:
-                result = callback(*values)
+                result = context.run(callback, *values)
             except FAILURES:
                 log.exception("! an acknowledgement's callback failed")
             else:
                 if isinstance(result, Coroutine):
-                    self._runner.run(result, _log_callback)
+                    context.run(self._runner.run, result, _log_callback)
 
         for socket in sockets:
             self._local.ask(socket, packet, CALLBACK_PATIENCE, answered, volatile)

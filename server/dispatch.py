@@ -6,9 +6,11 @@ import inspect
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from contextvars import Context, copy_context
 from types import CoroutineType
 from typing import Any
 
+from .backpressure import ease, press
 from .config import Config, takes
 from .errors import CloseReason, ProtocolError
 from .events import Ack, Connect, Disconnect, Event, Packet
@@ -26,7 +28,7 @@ log = logging.getLogger("anywire.handlers")
 
 
 class Dispatcher:
-    """Turns packets into handler calls. A handler runs in the caller's frame up to its first wait."""
+    """Turns packets into handler calls. A handler runs in the caller's frame up to its first wait, and in a context of its own."""
 
     def __init__(self, config: Config, hub: Hub, handlers: Handlers, runner: Runner, counters: Counters) -> None:
         self.config = config
@@ -85,6 +87,9 @@ class Dispatcher:
             return
         connecting = socket.state == Socket.CONNECTING
         socket.end()
+        if socket.session.paused:
+            # The others need not wait for what it has left behind.
+            ease(socket.session, socket.session.sockets.values())
         if connecting and reason is CloseReason.SERVER and not self.joining.decided(socket, REJECTED):
             # Disconnected by its own connect handler: it still waits for an answer.
             self.joining.refuse(socket.session, socket.namespace, REJECTED)
@@ -120,13 +125,8 @@ class Dispatcher:
     # -- events -----------------------------------------------------------------------------------------------------
 
     def _queue(self, socket: Socket, event: Event) -> None:
-        """The client's handler is still running: its events wait, and so does the client's socket once they are many."""
-        limit = self.config.max_handler_backlog
-        waiting = self._push(socket, event)
-        if waiting > limit:
-            socket.session.close(CloseReason.OVERLOAD, 1008)
-        elif waiting == max(1, limit // 2) and socket.session.transport is not None:
-            socket.session.transport.pause()
+        """The client's handler is still running: its events wait, and so does the client once they are many."""
+        press(socket.session, socket.session.sockets.values(), self._push(socket, event))
 
     def _push(self, socket: Socket, item: Event | CloseReason) -> int:
         if socket.queue is None:
@@ -142,28 +142,34 @@ class Dispatcher:
             if isinstance(item, CloseReason):
                 self._farewell(socket, item)
                 return
-            self._run(socket, item)
+            if not self._runner.stopping:
+                self._run(socket, item)
         if queue is not None and not queue:
             socket.queue = None
-            if socket.session.transport is not None:
-                socket.session.transport.resume()
+        if socket.session.paused:
+            ease(socket.session, socket.session.sockets.values())
 
     def _run(self, socket: Socket, event: Event) -> None:
         # Taken apart at once: an attribute of a named tuple costs as much as all of them.
         namespace, name, args, ack = event
-        handler = self._direct.get((namespace, name))
-        if handler is None:
+        found = self._direct.get((namespace, name))
+        if found is None:
             self._run_found(socket, event)
             return
+        handler, plain = found
         try:
-            result = handler(socket.sid, args[0]) if len(args) == 1 else handler(socket.sid, *args)
+            if plain:
+                context = copy_context()
+                result = context.run(handler, socket.sid, *args)
+            else:
+                result = handler(socket.sid, args[0]) if len(args) == 1 else handler(socket.sid, *args)
         except FAILURES:
             log.exception("! handler of an event in %s failed", socket.namespace)
             return
-        if type(result) is CoroutineType:
+        if type(result) is CoroutineType and not plain:
             self._run_async(socket, ack, result)
         elif result is not None or ack is not None:
-            self._follow(socket, ack, result)
+            self._follow(socket, ack, result, context if plain else copy_context())
 
     def _run_found(self, socket: Socket, event: Event) -> None:
         """As :meth:`_run`, for handlers that are shared by several events or namespaces, and events that middlewares see."""
@@ -171,25 +177,25 @@ class Dispatcher:
         found = self.handlers.find(socket.namespace, name)
         if self.handlers.has_event_middleware:
             steps = self.handlers.middleware(socket.namespace, events=True)
-            self._run_async(socket, event.ack, self._filtered(socket, name, event, steps, found))
+            # What nobody handles is not acknowledged.
+            self._run_async(socket, event.ack if found is not None else None, self._filtered(socket, name, event, steps, found))
             return
         if found is None:
             log.debug("< %s: no handler", socket.namespace)
             return
         handler, prefix = found
+        context = copy_context()
         try:
-            result = handler(*prefix, socket.sid, *event.args)
+            result = context.run(handler, *prefix, socket.sid, *event.args)
         except FAILURES:
             log.exception("! handler of an event in %s failed", socket.namespace)
             return
-        self._follow(socket, event.ack, result)
+        self._follow(socket, event.ack, result, context)
 
-    def _follow(self, socket: Socket, ack: int | None, result: Any) -> None:
-        """Go on with what a handler returned."""
-        if type(result) is CoroutineType:
-            self._run_async(socket, ack, result)
-        elif result is not None and inspect.isawaitable(result):
-            self._run_async(socket, ack, _as_coroutine(result))
+    def _follow(self, socket: Socket, ack: int | None, result: Any, context: Context) -> None:
+        """Go on, in the handler's context, with what it returned."""
+        if result is not None and inspect.isawaitable(result):
+            context.run(self._run_async, socket, ack, _as_coroutine(result))
         elif ack is not None:
             self._reply(socket, ack, result)
 
@@ -239,13 +245,14 @@ class Dispatcher:
             self._next(socket)
 
     def _start(self, handler: Handler, args: tuple[Any, ...], done: Callable[[Any, BaseException | None], None]) -> None:
+        context = copy_context()
         try:
-            result = handler(*args)
+            result = context.run(handler, *args)
         except FAILURES as error:
             done(None, error)
             return
         if inspect.isawaitable(result):
-            self._runner.run(_as_coroutine(result), done)
+            context.run(self._runner.run, _as_coroutine(result), done)
         else:
             done(result, None)
 

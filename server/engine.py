@@ -8,8 +8,10 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import copy_context
 from typing import Any
 
+from .backpressure import ease, press
 from .config import Config, takes
 from .endpoint import Endpoint, Sent, from_any_thread
 from .errors import BadNamespaceError, CloseReason, ConfigError, PayloadError, ProtocolError
@@ -29,6 +31,8 @@ class _Peer:
     """What the server keeps for one session: its state, and events that wait for the running handler."""
 
     __slots__ = ("busy", "data", "environ", "queue")
+    #: Acknowledgements are Socket.IO's.
+    acks = None
 
     def __init__(self) -> None:
         self.busy = False
@@ -147,7 +151,10 @@ class EngineServer(Endpoint):
     def _on_packet(self, session: Session, packet: Packet) -> None:
         if type(packet) is not Message:
             raise ProtocolError("a packet that this server does not speak")
-        self._trigger(session, session.sockets, "message", session.id, packet.data)
+        peer: _Peer = session.sockets
+        self._trigger(session, peer, "message", session.id, packet.data)
+        if peer.queue:
+            press(session, (peer,), len(peer.queue))
 
     def _on_closed(self, session: Session, reason: CloseReason) -> None:
         super()._on_closed(session, reason)
@@ -176,8 +183,6 @@ class EngineServer(Endpoint):
             if peer.queue is None:
                 peer.queue = deque()
             peer.queue.append((event, args))
-            if len(peer.queue) > self.config.max_handler_backlog:
-                session.close(CloseReason.OVERLOAD, 1008)
             return
         self._run(session, peer, event, *args)
 
@@ -185,13 +190,14 @@ class EngineServer(Endpoint):
         handler = self._on.get(event)
         if handler is None:
             return
+        context = copy_context()
         try:
-            result = handler(*args)
+            result = context.run(handler, *args)
         except FAILURES:
             log.exception("! %s handler failed", event)
             result = False
         if inspect.isawaitable(result):
-            self._wait(session, peer, event, result)
+            context.run(self._wait, session, peer, event, result)
         else:
             self._ended(session, peer, event, result)
 
@@ -219,6 +225,10 @@ class EngineServer(Endpoint):
             self._ended(session, peer, event, value if error is None else False)
             while peer.queue and not peer.busy:
                 waiting, args = peer.queue.popleft()
+                if waiting == "message" and self._runner.stopping:
+                    continue
                 self._trigger(session, peer, waiting, *args)
+            if session.paused:
+                ease(session, (peer,))
 
         self._runner.run(wait(), done)

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from .backpressure import ease
 from .errors import BadNamespaceError
 from .outgoing import Outgoing
 from .session import Session
@@ -107,6 +108,8 @@ class Socket:
             self.acks = {}
         self.next_ack += 1
         self.acks[self.next_ack] = callback
+        if self.session.paused:
+            ease(self.session, self.session.sockets.values())
         return self.next_ack
 
     def forget_ack(self, id_: int) -> None:

@@ -193,6 +193,8 @@ class Joining:
             return
         clients: Clients = socket.session.sockets
         clients.end(socket.namespace)
+        # Nothing waits for it any more, and what waits for others decides whether more is read.
+        self._proceed(socket)
         if self.decided(socket, message or REJECTED):
             return
         if welcomed:

@@ -151,8 +151,9 @@ class Handlers:
         self.has_event_middleware = False
         #: Found handlers by (namespace, event). Only hits are kept, so a client cannot fill it with invented names.
         self._found: dict[tuple[str, str], tuple[Handler, tuple[str, ...]]] = {}
-        #: Of those, the handlers that need nothing before the sid, and no middleware: what the hot path asks.
-        self.direct: dict[tuple[str, str | int | float], Handler] = {}
+        #: Of those, the handlers that need nothing before the sid, and no middleware: what the hot path asks. With whether calling one runs
+        #: code of the application's at once, as a plain function does; an async one only makes its coroutine.
+        self.direct: dict[tuple[str, str | int | float], tuple[Handler, bool]] = {}
 
     # -- registering ------------------------------------------------------------------------------------------------
 
@@ -232,7 +233,7 @@ class Handlers:
             if found is not None and not found[1]:
                 self._found[key] = found
                 if not self.has_event_middleware and event not in RESERVED:
-                    self.direct[key] = found[0]
+                    self.direct[key] = found[0], not _is_async(found[0])
         return found
 
     def _search(self, namespace: str, event: str) -> tuple[Handler, tuple[str, ...]] | None:
@@ -278,6 +279,10 @@ class Handlers:
         if namespace in self._named:
             groups.append(self._named[namespace])
         return [function for group in groups for function in (group.event_middleware if events else group.connection_middleware)]
+
+
+def _is_async(handler: Handler) -> bool:
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))  # noqa: B004
 
 
 def _matches(spec: re.Pattern[str] | Callable[[str], bool], namespace: str) -> bool:

@@ -81,7 +81,7 @@ class Session(Timed):
     __slots__ = (
         "_abandoned", "_attachments", "_decoder", "_delivery", "_direct", "_encoding", "_flush_due", "_framed", "_held", "_parted",
         "_patience", "_reason", "_stream", "binary", "connect_alarm", "env", "expecting", "grace", "handshake", "heard", "heartbeat", "id",
-        "in_flight", "outbox", "probe", "protocol", "race", "sockets", "state", "transport", "unproven",
+        "in_flight", "outbox", "paused", "pressed", "probe", "protocol", "race", "sockets", "state", "transport", "unproven",
     )  # fmt: skip
 
     def __init__(self, id_: str, protocol: Protocol, env: SessionEnv, handshake: Handshake, binary: bool = True) -> None:
@@ -125,6 +125,10 @@ class Session(Timed):
         self.unproven = False
         #: Carriers that the client has left behind. They stay open and silent: it would take their end for the session's.
         self._abandoned: list[Transport] | None = None
+        #: Whether nothing is taken from the peer for now. See :meth:`pause`.
+        self.paused = False
+        #: Bodies of requests that came all the same.
+        self.pressed = 0
         #: Whether the peer was told already that this is the end.
         self._parted = False
 
@@ -217,6 +221,8 @@ class Session(Timed):
         if transport is not self.transport:
             self.transport = transport
             self.in_flight = False
+            if self.paused:
+                transport.pause()
         self.heartbeat = heartbeat_of(self.protocol, transport.streaming)
         self._delivery = delivery_to(transport.streaming) if self.race is None else self.race.delivery(transport)
         self._framed = transport.framing in (Framing.FRAME, Framing.FRAME_DEFLATED)
@@ -377,6 +383,8 @@ class Session(Timed):
         return None
 
     def _on_body(self, transport: Transport, data: str | bytes) -> None:
+        if self.paused:
+            self.pressed += 1
         if self.race is not None:
             self.race.on_data(transport, data)
             return
@@ -398,6 +406,20 @@ class Session(Timed):
             self.on_packet(packet)
         if not self._awaits_attachments and self._decoder.pending:
             self.await_attachments()
+
+    def pause(self) -> None:
+        """Take nothing more from the peer for now; what was read already still comes. Its heartbeat has time until then."""
+        self.paused = True
+        if self.transport is not None:
+            self.transport.pause()
+
+    def resume(self) -> None:
+        """Take what comes again."""
+        self.paused, self.pressed = False, 0
+        # What it has said meanwhile is still to be read.
+        self.heard = True
+        if self.transport is not None:
+            self.transport.resume()
 
     def on_packet(self, packet: Packet) -> None:
         kind = type(packet)
@@ -515,6 +537,8 @@ class Session(Timed):
         if self.state is SessionState.OPENING:
             self.close(CloseReason.CONNECT_TIMEOUT)
         else:
+            # While nothing is read, its silence is ours.
+            self.heard = self.heard or self.paused
             self.heartbeat.on_deadline(self, now)
 
     # -- the end ----------------------------------------------------------------------------------------------------
@@ -551,6 +575,7 @@ class Session(Timed):
         self.transport = self.probe = self._stream = self._direct = self._held = self._abandoned = None
         self.outbox.clear()
         self._decoder = DEAD
+        self.paused = False
         for carrier in abandoned or ():
             self.part(carrier)
         if probe is not None:

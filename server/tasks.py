@@ -21,6 +21,9 @@ else:
 
     _current_task = _current_tasks.get
 
+#: Where nobody counts, none is ever found to be kept.
+_references: Callable[[Any], int] = getattr(sys, "getrefcount", lambda task: 0)
+
 __all__ = ["FAILURES", "SETTLED", "WAITING", "Done", "Runner", "Settled", "Underway"]
 
 #: What a handler may raise and go no further. CancelledError too: the result() of a future that was cancelled raises it.
@@ -92,24 +95,27 @@ class _Spare:
     "Extending asyncio", names the two functions that make a task the current one.
 
     ``drive`` gives the driver a coroutine: it returns what that waits for; or :data:`_ENDED`, and ``result`` is what it returned; or
-    raises what it raises, and the driver must be renewed. An end inside a generator costs half of what a StopIteration does.
+    raises what it raises, and the driver has ended. An end inside a generator costs half of what a StopIteration does.
     """
 
-    __slots__ = ("__weakref__", "drive", "driver", "job", "loop", "result", "task", "wake")
+    __slots__ = ("__weakref__", "drive", "driver", "job", "loop", "result", "task", "unkept", "wake")
 
     def __init__(self) -> None:
         self.loop = loop = asyncio.get_running_loop()
         self.wake: asyncio.Future[None] = loop.create_future()
         self.job: tuple[Any, contextvars.Context, Done] | None = None
         self.result: Any = None
-        self.renew()
-        self.task = loop.create_task(self._carry_on(), name="anywire-handler")
-
-    def renew(self) -> None:
-        """Begin with a fresh driver."""
         self.driver = _driver(self)
         self.driver.send(None)
         self.drive = self.driver.send
+        task = self.task = loop.create_task(self._carry_on(), name="anywire-handler")
+        #: References to the task while none is the application's, counted where the caller has one as well.
+        self.unkept = _references(task)
+
+    def retire(self) -> None:
+        """Let the task end: it will run no other coroutine."""
+        if not self.wake.done():
+            self.wake.set_result(None)
 
     async def _carry_on(self) -> None:
         try:
@@ -177,13 +183,16 @@ def _rest(
 class Runner:
     """Starts coroutines eagerly on the loop that runs, and keeps the tasks of those that wait."""
 
-    __slots__ = ("_begun", "_spares", "_tasks")
+    __slots__ = ("_begun", "_spares", "_stopped", "_tasks", "stopping")
 
     def __init__(self) -> None:
         #: One, or as many as coroutines have begun others while they ran.
         self._spares: list[_Spare] = []
         self._begun: tuple[_Spare, Any, contextvars.Context] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        #: Whether what runs is being cancelled: nothing should follow it but what has to.
+        self.stopping = False
+        self._stopped = False
 
     def run(self, coro: Coroutine[Any, Any, Any], done: Done) -> bool:
         """Start ``coro``; True if it has ended (and ``done`` was called), False if it goes on as a task."""
@@ -202,7 +211,7 @@ class Runner:
         """Run ``coro``, which an ``async def`` has made, to its end, and return or raise what it does; or to its first wait, and return
         :data:`WAITING`: then :meth:`go_on` must be called at once."""
         spares = self._spares
-        spare = spares.pop() if spares else _Spare()
+        spare = spares.pop() if spares else self._fresh(coro)
         if spare.task.done():
             spare = _Spare()
         task, loop = spare.task, spare.loop
@@ -214,15 +223,19 @@ class Runner:
         try:
             yielded = context.run(spare.drive, coro)
         except BaseException:
-            spare.renew()
-            spares.append(spare)
+            # Its driver has ended, and the traceback may hold the task.
+            spare.retire()
             raise
         finally:
             _leave_task(loop, task)
             if outer is not None:
                 _enter_task(loop, outer)
         if yielded is _ENDED:
-            spares.append(spare)
+            if _references(task) == spare.unkept:
+                spares.append(spare)
+            else:
+                # Who has kept it, to cancel it or to ask whether it has ended, must not find another coroutine in it.
+                spare.retire()
             result, spare.result = spare.result, None
             return result
         if getattr(yielded, "_asyncio_future_blocking", None) is not None:
@@ -231,6 +244,13 @@ class Runner:
             yielded._asyncio_future_blocking = False
         self._begun = (spare, yielded, context)
         return WAITING
+
+    def _fresh(self, coro: Coroutine[Any, Any, Any]) -> _Spare:
+        """Raises CancelledError once all has been stopped."""
+        if self._stopped:
+            coro.close()
+            raise asyncio.CancelledError
+        return _Spare()
 
     def go_on(self, done: Done) -> None:
         """Let a task carry on with what :meth:`begin` has left waiting, and call ``done`` at its end."""
@@ -247,19 +267,22 @@ class Runner:
         """Begin anew, on another loop."""
         self._spares.clear()
         self._tasks.clear()
+        self.stopping = self._stopped = False
 
     async def stop(self, grace: float) -> None:
-        """Wait up to ``grace`` seconds for what runs, then cancel it."""
-        me = asyncio.current_task()
-        tasks = {task for task in self._tasks if task is not me}
-        if tasks and grace > 0:
-            await asyncio.wait(tasks, timeout=grace)
-        rest = [task for task in tasks if not task.done()]
-        rest += [spare.task for spare in self._spares if spare.task is not me]
-        self._spares.clear()
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        """Wait up to ``grace`` seconds for what runs and for what follows it, then cancel both. Nothing can begin afterwards, until
+        :meth:`forget`."""
+        me, loop = asyncio.current_task(), asyncio.get_running_loop()
+        end = loop.time() + grace
+        while (running := self._tasks - {me}) and (left := end - loop.time()) > 0:
+            await asyncio.wait(running, timeout=left)
+        self.stopping = True
+        while rest := [task for task in (*self._tasks, *(spare.task for spare in self._spares)) if task is not me]:
+            self._spares.clear()
+            for task in rest:
+                task.cancel()
+            await asyncio.gather(*rest, return_exceptions=True)
+        self._stopped = True
 
 
 async def _native(awaitable: Awaitable[Any]) -> Any:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import gc
-import json
 import logging
 import re
 import weakref
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
 import anywire
 import pytest
 import socketio
+from anywire.transports import polling
 from api_tools import client, marks, serving, until
-from http_tools import RawClient
+from http_tools import RawClient, text
+from server_tools import Peer, listening
 
 BASE = "/socket.io/?EIO=4&transport="
 
@@ -476,7 +479,245 @@ def test_a_handler_may_ask_its_own_client_and_wait_for_the_answer(run: Callable[
     run(main())
 
 
-def test_too_many_events_behind_a_running_handler_end_the_session_and_no_other(run: Callable[..., Any]) -> None:
+def test_a_handler_may_ask_its_own_client_also_when_so_much_waits_behind_it_that_nothing_would_be_read(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        begun, ask = asyncio.Event(), asyncio.Event()
+
+        def setup(sio: anywire.Server) -> None:
+            @sio.event
+            async def first(sid: str) -> Any:
+                begun.set()
+                await ask.wait()
+                return await sio.call("question", to=sid, timeout=5)
+
+            sio.on("other", lambda sid: None)
+
+        for before in (True, False):
+            begun.clear()
+            ask.clear()
+            async with serving(setup, max_handler_backlog=100) as sio, Peer(sio.port, "websocket") as peer:
+                await peer.connect()
+                await peer.send('427["first"]')
+                await begun.wait()
+                if before:
+                    ask.set()
+                    assert await peer.receive() == '421["question"]'
+                (session,) = sio._hub.sessions.values()
+                for _ in range(60):
+                    await peer.send('42["other"]')
+                if not before:
+                    await until(lambda here=session: here.paused)
+                    ask.set()
+                    assert await peer.receive() == '421["question"]'
+                await peer.send('431["yes"]')
+                assert await peer.receive() == '437["yes"]'
+
+    run(main())
+
+
+def test_a_namespace_in_which_nothing_waits_does_not_let_in_more_for_one_that_is_full(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        full, idle = asyncio.Event(), asyncio.Event()
+
+        def setup(sio: anywire.Server) -> None:
+            sio.on("slow", lambda sid: full.wait())
+            sio.on("quick", lambda sid: idle.wait(), namespace="/b")
+            marks(sio)
+
+        async with serving(setup, max_handler_backlog=20) as sio, Peer(sio.port, "websocket") as peer:
+            await peer.connect()
+            await peer.send("40/b,")
+            await peer.receive()
+            (session,) = sio._hub.sessions.values()
+            for _ in range(2):
+                await peer.send('42/b,["quick"]')
+            for _ in range(11):
+                await peer.send('42["slow"]')
+            await until(lambda: session.paused)
+            idle.set()
+            await until(lambda: session.sockets["/b"].queue is None)
+            assert session.paused
+            # What comes now waits in the kernel.
+            await peer.send('421["mark"]')
+            full.set()
+            assert await peer.receive() == "431[]"
+            assert not session.paused
+
+    run(main())
+
+
+def test_a_client_that_waits_is_read_on_when_the_namespace_that_was_full_is_left_or_refused(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        refuse = asyncio.Event()
+
+        def setup(sio: anywire.Server) -> None:
+            marks(sio)
+            never = asyncio.Event()
+            sio.on("slow", lambda sid: never.wait(), namespace="/left")
+
+            async def connect(sid: str, environ: Any) -> bool:
+                await refuse.wait()
+                return False
+
+            sio.on("connect", connect, namespace="/refused")
+
+        async with serving(setup, max_handler_backlog=20) as sio, Peer(sio.port, "websocket") as peer:
+            await peer.connect()
+            (session,) = sio._hub.sessions.values()
+            await peer.send("40/left,")
+            await peer.receive()
+            for namespace, count in (("left", 11), ("refused", 10)):
+                if namespace == "refused":
+                    await peer.send("40/refused,")
+                for _ in range(count):
+                    await peer.send(f'42/{namespace},["slow"]')
+                await until(lambda: session.paused)
+                if namespace == "left":
+                    sio.disconnect(session.sockets["/left"].sid, namespace="/left")
+                else:
+                    refuse.set()
+                await peer.receive()
+                assert not session.paused
+                await peer.send('421["mark"]')
+                assert await peer.receive() == "431[]"
+
+    run(main())
+
+
+def test_what_a_handler_sets_in_its_context_no_other_sees(run: Callable[..., Any]) -> None:
+    who: contextvars.ContextVar[str] = contextvars.ContextVar("who", default="nobody")
+    seen: list[str] = []
+
+    def look(name: str) -> str:
+        seen.append(who.get())
+        who.set(name)
+        return name
+
+    async def also_later(name: str) -> str:
+        found = who.get()
+        await asyncio.sleep(0)
+        return f"{found} {who.get()} {name}"
+
+    class Shared(anywire.Namespace):
+        def on_look(self, sid: str) -> None:
+            look("a method")
+
+    def setup(sio: anywire.Server) -> None:
+        @sio.event
+        def connect(sid: str, environ: Any) -> None:
+            look("connect")
+
+        @sio.event
+        async def later(sid: str) -> str:
+            look("later")
+            await asyncio.sleep(0)
+            return look("later")
+
+        def making(sid: str) -> Any:
+            look("making")
+            return also_later("making")
+
+        sio.on("plain", lambda sid: look("plain"))
+        sio.on("making", making)
+        sio.on("*", lambda event, sid: look("catch-all"))
+        sio.on("ask", lambda sid: sio.emit("asked", to=sid, callback=lambda: look("callback")) and None)
+        sio.on("disconnect", lambda sid, reason: look("disconnect"))
+        sio.register_namespace(Shared("/class"))
+
+    async def main() -> None:
+        async with serving(setup) as sio:
+            async with client(sio, namespaces=["/", "/class"]) as c:
+                c.on("asked", lambda: None)
+                for _ in range(2):
+                    assert await c.call("plain") == "plain"
+                    assert await c.call("making") == "making making making"
+                    assert await c.call("anything") == "catch-all"
+                    assert await c.call("later") == "later"
+                    await c.call("look", namespace="/class")
+                    await c.call("ask")
+                await c.call("plain")
+            await until(lambda: not sio._hub.namespaces)
+            async with client(sio) as c:
+                assert await c.call("plain") == "plain"
+
+    run(main())
+    assert seen.count("later") == 2
+    assert {name for name in seen if name != "later"} == {"nobody"} and len(seen) > 15
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling", "jsonp", "htmlfile"])
+def test_what_a_client_says_at_once_is_handled_whole_however_much_that_is(transport: str, run: Callable[..., Any]) -> None:
+    handled: list[int] = []
+
+    async def main() -> None:
+        def setup(sio: anywire.Server) -> None:
+            marks(sio)
+
+            @sio.event
+            async def save(sid: str, number: int) -> None:
+                await asyncio.sleep(0)
+                handled.append(number)
+
+        async with serving(setup, max_handler_backlog=20) as sio, Peer(sio.port, transport) as peer:
+            await peer.connect()
+            packets = [f'42["save",{number}]' for number in range(2000)]
+            if transport == "websocket":
+                peer.listening.send(b"".join(map(text, packets)))
+            else:
+                await peer.send("\x1e".join(packets))
+            await peer.send('421["mark"]')
+            assert await peer.receive() == "431[]"
+            assert handled == list(range(2000))
+
+    run(main())
+
+
+def test_a_post_is_answered_when_its_events_do_not_wait_in_great_number_any_more(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        release = asyncio.Event()
+
+        def setup(sio: anywire.Server) -> None:
+            sio.on("slow", lambda sid: release.wait())
+
+        async with serving(setup, max_handler_backlog=10) as sio, Peer(sio.port, "polling") as peer, RawClient(sio.port) as other:
+            await peer.connect()
+            posting = asyncio.create_task(peer.send("\x1e".join(['42["slow"]'] * 20)))
+            (session,) = sio._hub.sessions.values()
+            await until(lambda: session.paused)
+            # Its connection may break meanwhile, and a POST beside it is taken, and waits like it.
+            broken = RawClient(sio.port)
+            async with broken:
+                broken.send(f"POST {peer.target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n42[\"slow\"]".encode())
+                await until(lambda: session.pressed == 1)
+            beside = asyncio.create_task(other.request("POST", peer.target, b'42["slow"]'))
+            await until(lambda: session.pressed == 2)
+            assert not posting.done() and not beside.done()
+            release.set()
+            await posting
+            assert (await beside).status == 200
+
+    run(main())
+
+
+def test_a_post_is_answered_before_its_client_gives_it_up(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "HOLD", 0.05)
+
+    async def main() -> None:
+        never = asyncio.Event()
+
+        def setup(sio: anywire.Server) -> None:
+            sio.on("slow", lambda sid: never.wait())
+
+        async with serving(setup, max_handler_backlog=10) as sio, Peer(sio.port, "polling") as peer:
+            await peer.connect()
+            await peer.send("\x1e".join(['42["slow"]'] * 20))
+            (session,) = sio._hub.sessions.values()
+            assert session.paused
+
+    run(main())
+
+
+def test_who_posts_on_while_more_waits_than_may_is_disconnected_and_no_other(run: Callable[..., Any]) -> None:
     gone: list[str] = []
 
     async def main() -> None:
@@ -487,13 +728,20 @@ def test_too_many_events_behind_a_running_handler_end_the_session_and_no_other(r
             sio.on("slow", lambda sid: release.wait())
             sio.on("disconnect", lambda sid, reason: gone.append(reason))
 
-        async with serving(setup, max_handler_backlog=10) as sio, client(sio) as other, RawClient(sio.port) as raw:
-            target = BASE + "polling&sid=" + json.loads((await raw.request("GET", BASE + "polling")).text[1:])["sid"]
-            await raw.request("POST", target, b"40")
-            await raw.request("GET", target)
-            # One request, so that nothing can be held back in between.
-            assert (await raw.request("POST", target, "\x1e".join(['42["slow"]'] * 20).encode())).status == 200
-            assert (await raw.request("GET", target)).status == 400
+        async with serving(setup, max_handler_backlog=10) as sio, client(sio) as other, Peer(sio.port, "polling") as peer:
+            await peer.connect()
+            body = "\x1e".join(['42["slow"]'] * 20).encode()
+            session = sio._hub.sessions[peer.sid]
+            async with AsyncExitStack() as stack:
+                posts = []
+                for count in range(6):
+                    raw = await stack.enter_async_context(RawClient(sio.port))
+                    posts.append(asyncio.create_task(raw.request("POST", peer.target, body)))
+                    await until(lambda count=count: session.paused and session.pressed == count)
+                # What was taken is said to be taken, and what was not is not.
+                assert (await peer.speaking.request("POST", peer.target, body)).status == 400
+                assert [(await post).status for post in posts] == [200] * 6
+            assert (await peer.speaking.request("GET", peer.target)).status == 400
             assert gone == []
             release.set()
             await until(lambda: gone == ["too many waiting events"])
@@ -532,6 +780,46 @@ def test_the_disconnect_handler_runs_behind_the_events_before_it(run: Callable[.
             await until(lambda: len(said) == 4)
             assert said == ["1", "2", "client disconnect", "bee"]
             assert sio._hub.namespaces == {}
+
+    run(main())
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_no_event_that_waits_is_handled_any_more_when_the_server_has_shut_down_but_who_left_is_said_farewell(
+    bare: bool, run: Callable[..., Any]
+) -> None:
+    said: list[str] = []
+
+    async def slow(sid: str, data: str = "slow") -> None:
+        said.append(data)
+        await asyncio.sleep(60)
+
+    def quick(sid: str) -> None:
+        said.append("quick")
+
+    def disconnect(sid: str, reason: str) -> None:
+        said.append(reason)
+
+    async def main() -> None:
+        sio: Any = anywire.EngineServer(path="/socket.io/") if bare else anywire.Server()
+        for _ in range(2):
+            async with listening(sio), Peer(sio.port, "websocket") as peer:
+                sio.on("message" if bare else "slow", slow)
+                sio.on("disconnect", disconnect)
+                if bare:
+                    await peer.send("4slow")
+                    await peer.send("4slow")
+                else:
+                    sio.on("quick", quick)
+                    await peer.connect()
+                    for event in ("slow", "quick", "slow"):
+                        await peer.send(f'42["{event}"]')
+                await until(lambda: said[-1:] == ["slow"])
+                await sio.shutdown(0.05)
+                assert said == ["slow", "server shutting down"]
+                await asyncio.sleep(0.05)
+                assert said == ["slow", "server shutting down"]
+            said.clear()
 
     run(main())
 
@@ -638,6 +926,30 @@ def test_middleware_sees_each_event_first_and_may_change_or_drop_it(run: Callabl
     run(main())
     assert seen == [("echo", (1, "a")), ("echo", ("secret",)), ("mark", ())]
     assert "not for you" in caplog.text
+
+
+@pytest.mark.parametrize("namespace", ["/", "/chat"])
+def test_an_event_without_a_handler_is_not_acknowledged_with_a_middleware_either(namespace: str, run: Callable[..., Any]) -> None:
+    seen: list[str] = []
+
+    def setup(sio: anywire.Server) -> None:
+        marks(sio)
+        sio.use_event(lambda sid, event, args: seen.append(event))
+
+    async def main() -> None:
+        async with serving(setup, namespaces=["/chat"]) as sio, Peer(sio.port, "websocket") as peer:
+            await peer.connect()
+            before = ""
+            if namespace != "/":
+                before = namespace + ","
+                await peer.send("40" + before)
+                await peer.receive()
+            await peer.send(f'42{before}7["nobody"]')
+            await peer.send('428["mark"]')
+            assert await peer.receive() == "438[]"
+
+    run(main())
+    assert seen == (["nobody", "mark"] if namespace == "/" else ["mark"])
 
 
 def test_middleware_keeps_the_order_of_events(run: Callable[..., Any]) -> None:

@@ -103,6 +103,31 @@ def test_a_handler_that_never_ends_holds_up_the_disconnect_no_longer_than_a_hear
     run(main())
 
 
+def test_what_a_client_says_at_once_is_handled_whole_and_meanwhile_nothing_more_is_read(run: Callable[..., Any]) -> None:
+    told: list[Any] = []
+
+    async def main() -> None:
+        release = asyncio.Event()
+        async with serving(max_handler_backlog=20) as server:
+
+            @server.on("message")
+            async def message(sid: str, data: str) -> None:
+                await release.wait()
+                await asyncio.sleep(0)
+                told.append(data)
+
+            async with client(server) as one:
+                one.send(b"".join(text(f"4{number}") for number in range(500)))
+                (session,) = server._hub.sessions.values()
+                await until(lambda: session.paused)
+                one.send(text("4last"))
+                release.set()
+                await until(lambda: told[-1:] == ["last"])
+                assert told[:-1] == [str(number) for number in range(500)] and not session.paused
+
+    run(main())
+
+
 async def _later(result: Any) -> Any:
     await asyncio.sleep(0.01)
     if isinstance(result, Exception):

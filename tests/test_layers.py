@@ -53,6 +53,7 @@ LAYERS: dict[str, int] = {
     "server.upgrade": 2,
     "transports.poller": 2,
     # 3: one connection
+    "server.backpressure": 3,
     "server.session": 3,
     "transports.wire": 3,
     # 4: all connections of a process

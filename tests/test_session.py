@@ -14,6 +14,7 @@ from anywire.server.errors import CloseReason, ProtocolError
 from anywire.server.events import Event, Message, Open
 from anywire.server.outgoing import Outgoing
 from anywire.server.protocols.base import Limits
+from anywire.server.protocols.engineio3 import BareEngineIO3
 from anywire.server.protocols.engineio4 import BareEngineIO4, EngineIO4
 from anywire.server.session import DRAIN_TIMEOUT, Session, SessionEnv
 from anywire.server.states import Input as SessionInput
@@ -194,6 +195,40 @@ def test_who_sends_anything_after_the_ping_is_alive_though_its_pong_is_held_up()
     assert world.ends == []
     world.clock.advance(1)
     assert world.ends == [CloseReason.PING_TIMEOUT]
+
+
+@pytest.mark.parametrize("protocol", [BareEngineIO4, lambda: BareEngineIO3(double_utf8=False)], ids=["4", "3"])
+def test_a_peer_that_nothing_is_read_from_is_not_taken_for_dead_but_one_that_is_silent_afterwards_is(protocol: Any) -> None:
+    world = World(protocol=protocol)
+    world.session.pause()
+    world.clock.advance(500)
+    assert world.ends == []
+    world.session.resume()
+    world.clock.advance(19)
+    assert world.ends == []
+    world.clock.advance(75)
+    assert world.ends == [CloseReason.PING_TIMEOUT]
+
+
+def test_a_peer_that_is_to_wait_is_not_read_over_another_carrier_either() -> None:
+    class Paused(FakeStream):
+        paused = False
+
+        def pause(self) -> None:
+            self.paused = True
+
+        def resume(self) -> None:
+            self.paused = False
+
+    world = World()
+    stream = Paused(world.session)
+    world.session.try_upgrade(stream)
+    world.session.pause()
+    for text in ("2probe", "5"):
+        world.session.on_data(stream, text)
+    assert world.session.transport is stream and stream.paused
+    world.session.resume()
+    assert not stream.paused
 
 
 def test_a_session_has_one_deadline_in_the_wheel_whatever_it_does() -> None:

@@ -217,6 +217,49 @@ def test_nothing_that_has_ended_is_kept() -> None:
     assert asyncio.run(main()) == [None, None]
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_task_that_somebody_has_kept_is_done_when_its_coroutine_is_and_cancels_no_other(fails: bool) -> None:
+    async def main() -> list[Any]:
+        runner, kept, seen = Runner(), list[Any](), list[Any]()
+
+        async def keeps() -> None:
+            kept.append(asyncio.current_task())
+            if fails:
+                raise KeyError
+
+        async def another() -> None:
+            assert asyncio.current_task() not in kept
+            await asyncio.sleep(0.02)
+            seen.append("ended")
+
+        runner.run(keeps(), lambda result, error: None)
+        runner.run(another(), lambda result, error: seen.append(error))
+        kept[0].cancel()
+        await asyncio.wait(kept, timeout=5)
+        await runner.stop(1)
+        return seen
+
+    assert asyncio.run(main()) == ["ended", None]
+
+
+def test_the_task_of_coroutines_that_end_at_once_serves_again_and_again() -> None:
+    async def main() -> set[int]:
+        runner, seen = Runner(), set[int]()
+
+        async def work() -> None:
+            seen.add(id(asyncio.current_task()))
+            async with asyncio.timeout(1), asyncio.TaskGroup():
+                pass
+
+        for _ in range(5):
+            runner.run(work(), lambda result, error: None)
+            await asyncio.sleep(0)
+        await runner.stop(0)
+        return seen
+
+    assert len(asyncio.run(main())) == 1
+
+
 def test_stop_waits_for_what_runs_and_then_cancels_it() -> None:
     async def main() -> list[str]:
         runner = Runner()
@@ -236,6 +279,34 @@ def test_stop_waits_for_what_runs_and_then_cancels_it() -> None:
         return seen
 
     assert asyncio.run(main()) == ["short ended", "long cancelled"]
+
+
+def test_stop_waits_for_what_follows_what_runs_too_and_nothing_can_begin_afterwards() -> None:
+    async def main() -> list[str]:
+        runner = Runner()
+        seen: list[str] = []
+
+        async def work(name: str) -> None:
+            seen.append(name)
+            await asyncio.sleep(0.01 if name == "first" else 60)
+
+        def follow(name: str) -> None:
+            runner.run(work(name), lambda result, error: seen.append(f"{name}: {type(error).__name__}"))
+
+        def ended(result: Any, error: BaseException | None) -> None:
+            runner.run(work("second"), lambda result, error: follow("last"))
+
+        runner.run(work("first"), ended)
+        await runner.stop(0.1)
+        follow("too late")
+        runner.forget()
+        follow("again")
+        runner.forget()
+        return seen
+
+    seen = asyncio.run(main())
+    assert seen[:4] == ["first", "second", "last", "last: CancelledError"]
+    assert seen[4:6] == ["too late: CancelledError", "again"]
 
 
 def test_what_is_settled_can_be_awaited_gathered_made_a_task_or_ignored() -> None:

@@ -242,7 +242,7 @@ def test_a_poller_that_takes_base64_only_gets_plain_binary_from_its_websocket(ru
         counted("b4AQID"),
         counted('42["echo",' + "[" * 200 + "]" * 200 + "]"),
         b"9" * 400,
-        b"1:2" * 1001,
+        b"1:2" * 10_001,
         b"\xff\xfe",
     ],
     ids=lambda body: body[:30].decode("latin-1"),

@@ -316,7 +316,9 @@ class Transport(abc.ABC):
         return None
 
     def pause(self) -> None:
-        """Stop reading from the peer, so that TCP slows it down. Polling has nothing to stop."""
+        """Stop reading from the peer, so that TCP slows it down: what one read has brought is still told. Over HTTP a POST is taken, and
+        not answered for a while, which slows down those that send one at a time.
+        """
         return None
 
     def resume(self) -> None:

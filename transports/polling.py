@@ -12,13 +12,17 @@ from .base import Exchange, Framing, HttpProfile, Loss, Refused, Transport, Tran
 
 __all__ = ["Polling", "PostingTransport"]
 
+#: Seconds that a POST is not answered while its client is to wait. python-engineio's client gives it up after 5 (``request_timeout``), and
+#: socket.io-client goes on over a WebSocket, for which it has ``upgrade_timeout``, only after its last POST has been answered.
+HOLD = 4.0
+
 _BAD_REQUEST = b'{"code":3,"message":"Bad request"}'
 
 
 class PostingTransport(Transport):
     """What polling, JSONP and htmlfile share: requests of one session, of which POSTs carry the client's messages."""
 
-    __slots__ = ("_after", "_closed", "_last", "_options", "_reading")
+    __slots__ = ("_after", "_closed", "_last", "_options", "_paused", "_reading", "_unanswered")
 
     def __init__(self, delegate: TransportDelegate, options: TransportOptions) -> None:
         self.delegate = delegate
@@ -29,6 +33,9 @@ class PostingTransport(Transport):
         self._closed = False
         #: What the POST before said, as a hash.
         self._last = 0
+        self._paused = False
+        #: POSTs that were taken, with the end of their time to wait.
+        self._unanswered: list[tuple[Exchange, asyncio.TimerHandle]] | None = None
 
     def handle(self, exchange: Exchange) -> None:
         if self._closed:
@@ -130,6 +137,28 @@ class PostingTransport(Transport):
             exchange.respond(503, headers=[("Retry-After", "1")])
 
     def _accept(self, exchange: Exchange) -> None:
+        if not self._paused:
+            self._answer_post(exchange)
+            return
+        if self._unanswered is None:
+            self._unanswered = []
+        self._unanswered.append((exchange, asyncio.get_running_loop().call_later(HOLD, self._answer_first)))
+
+    def pause(self) -> None:
+        self._paused = not self._closed
+
+    def resume(self) -> None:
+        self._paused = False
+        while self._unanswered:
+            self._answer_first()
+
+    def _answer_first(self) -> None:
+        assert self._unanswered is not None
+        exchange, timer = self._unanswered.pop(0)
+        timer.cancel()
+        self._answer_post(exchange)
+
+    def _answer_post(self, exchange: Exchange) -> None:
         profile = self._options.profile
         exchange.respond(200, profile.ok_body, profile.ok_type, _common(exchange, profile))
 
@@ -144,6 +173,7 @@ class PostingTransport(Transport):
     def _lose(self, loss: Loss) -> None:
         if not self._closed:
             self._closed = True
+            self.resume()
             self.delegate.on_detached(self, loss)
 
 
