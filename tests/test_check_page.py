@@ -242,6 +242,16 @@ def test_the_next_visit_begins_with_what_worked(page: Page) -> None:
         assert page.text("#memory") == "From an earlier visit the client remembered long polling, and it will for another day."
 
 
+def test_a_session_that_stays_on_a_slower_way_by_the_servers_settings_is_told_so(page: Page) -> None:
+    with Site(fault("refuse-upgrade", 403), allow_upgrades=False) as site:
+        page.open(site.url).until_over()
+        site.proxy.fault = Fault()
+        page.again()
+        stays = r"WebSocket, the fastest way, works too, but the settings of this server \(allow_upgrades\) let no session move to it\."
+        says(page, r"Your connection works\.", WORKS, stays)
+        assert [page.way(name)[0] for name in WAYS] == ["works"] * 4
+
+
 @pytest.mark.parametrize(
     ("wrong", "why", "hint"),
     [
