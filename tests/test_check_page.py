@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import re
 import threading
@@ -119,6 +120,19 @@ class OtherProcess(Fault):
         await link.forward(dataclasses.replace(request, first=first))
 
 
+class GoneAfterTheWays(Fault):
+    """A network that swallows everything once the page has asked what arrived of its ways, which it does before the client chooses."""
+
+    asked, gone = 0, False
+
+    async def handle(self, link: Link, request: Message) -> None:
+        if self.gone:
+            await asyncio.Event().wait()
+        self.asked += "/check.json?" in request.target
+        self.gone = self.asked == 2
+        await link.forward(request)
+
+
 class Missing(Fault):
     """A filter that knows the name of a script and has no good opinion of it."""
 
@@ -131,7 +145,29 @@ FASTEST = r"Your session runs over WebSocket, the fastest way\. A message takes 
 LET_THROUGH = r"What would make it faster: let WebSocket through to 127\.0\.0\.1:\d+, in the proxy, firewall or virus scanner on the way\."
 TURNED_AWAY = "its request is turned away before it reaches the server"
 FOREIGN = "something else answers in the server's place, such as a log-in page of the network or a filter"
+GONE = (
+    r"The server does not answer\.",
+    r"127\.0\.0\.1:\d+ has sent this page, but does not answer any more \(no answer within 1 s\)\. "
+    r"The server has stopped, or the network between you and it is broken\.",
+    r"Try again in a minute, and once over another network, such as a phone's\.",
+)
+OFFLINE = (
+    r"This device is offline\.",
+    r"The browser says that it has no network\. Switch Wi-Fi or mobile data on, or plug the cable in: the check begins again by itself\.",
+)
 ALONE = "what the server says arrives, what the browser sends does not"
+
+
+@contextlib.contextmanager
+def offline(browser: Any, site: Site) -> Iterator[None]:
+    """The browser without a network; afterwards it is back, and the proxy does nothing wrong."""
+    network = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, **network})
+    try:
+        yield
+    finally:
+        site.proxy.fault = Fault()
+        browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, **network})
 
 
 def capital(text: str) -> str:
@@ -204,6 +240,16 @@ def test_the_next_visit_begins_with_what_worked(page: Page) -> None:
         steps = page.texts("#steps .step")
         assert steps[:2] == ["Begins with long polling, which worked the last time.", "Long polling carries the session."]
         assert page.text("#memory") == "From an earlier visit the client remembered long polling, and it will for another day."
+
+
+def test_a_session_that_stays_on_a_slower_way_by_the_servers_settings_is_told_so(page: Page) -> None:
+    with Site(fault("refuse-upgrade", 403), allow_upgrades=False) as site:
+        page.open(site.url).until_over()
+        site.proxy.fault = Fault()
+        page.again()
+        stays = r"WebSocket, the fastest way, works too, but the settings of this server \(allow_upgrades\) let no session move to it\."
+        says(page, r"Your connection works\.", WORKS, stays)
+        assert [page.way(name)[0] for name in WAYS] == ["works"] * 4
 
 
 @pytest.mark.parametrize(
@@ -399,32 +445,36 @@ def test_a_server_that_has_gone_since_is_told(page: Page) -> None:
         page.open(site.url + "?patience=1").until_over()
         site.proxy.fault = fault("black-hole")
         page.again()
-        says(
-            page,
-            r"The server does not answer\.",
-            r"127\.0\.0\.1:\d+ has sent this page, but does not answer any more \(no answer within 1 s\)\. "
-            r"The server has stopped, or the network between you and it is broken\.",
-            r"Try again in a minute, and once over another network, such as a phone's\.",
-        )
+        says(page, *GONE)
 
 
 def test_a_device_that_is_offline_is_told_and_checked_again_when_it_is_back(browser: Any, page: Page) -> None:
-    network = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
     with Site(path="/socket.io/") as site:
         page.open(site.url + "?patience=1").until_over()
-        try:
-            site.proxy.fault = fault("black-hole")
-            browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": True, **network})
+        site.proxy.fault = fault("black-hole")
+        with offline(browser, site):
             page.again()
-            says(
-                page,
-                r"This device is offline\.",
-                r"The browser says that it has no network\. Switch Wi-Fi or mobile data on, or plug the cable in: "
-                r"the check begins again by itself\.",
-            )
-        finally:
-            site.proxy.fault = Fault()
-            browser.execute_cdp_cmd("Network.emulateNetworkConditions", {"offline": False, **network})
+            says(page, *OFFLINE)
+        wait_until(lambda: page.verdict[0] == "Everything works.", 20)
+
+
+def test_a_server_that_goes_before_the_client_has_chosen_is_told(page: Page) -> None:
+    with Site(GoneAfterTheWays(), path="/socket.io/") as site:
+        page.open(site.url + "?patience=1").until_over()
+        says(page, *GONE)
+        assert [page.way(name)[0] for name in WAYS] == ["works"] * 4
+        assert "- Your address: 127.0.0.1, as the server sees it" in page.report.split("\n")
+
+
+def test_a_device_that_goes_offline_before_the_client_has_chosen_is_told_and_checked_again(browser: Any, page: Page) -> None:
+    wrong = GoneAfterTheWays()
+    with Site(wrong, path="/socket.io/") as site:
+        page.open(site.url + "?patience=1")
+        wait_until(lambda: wrong.gone)
+        with offline(browser, site):
+            page.until_over()
+            says(page, *OFFLINE)
+            assert [page.way(name)[0] for name in WAYS] == ["works"] * 4
         wait_until(lambda: page.verdict[0] == "Everything works.", 20)
 
 

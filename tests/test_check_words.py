@@ -42,7 +42,7 @@ def worded(run: dict[str, Any]) -> dict[str, Any]:
     way = {"state": "works", "ms": 5, "trips": [3, 4, 5], "opened": True, "why": "", "notes": None}
     base: dict[str, Any] = {
         "client": True, "over": True, "online": True, "tested": True, "order": WAYS, "ways": dict.fromkeys(WAYS, way),
-        "facts": {"oneProcess": True}, "host": "live.example.org", "stream": "passes", "refusal": None,
+        "facts": {"oneProcess": True, "upgrades": True}, "host": "live.example.org", "stream": "passes", "refusal": None,
         "probe": {"state": "ok", "data": {}}, "chosen": {"name": "websocket", "trips": [3]}, "breaks": [],
     }  # fmt: skip
     run = {**base, **run, "ways": {name: {**way, **run.get("ways", {}).get(name, {})} for name in WAYS}}
@@ -75,6 +75,18 @@ def test_where_several_processes_serve_nothing_is_said_of_where_a_request_ended(
         "WebSocket is blocked between you and the server: its request gets no answer.",
         "Your session runs over long polling, which works. A message takes 40 ms to the server and back.",
     ]
+
+
+def test_a_session_on_a_slower_way_while_websocket_works_is_not_called_everything() -> None:
+    assert worded({"chosen": {"name": "polling", "trips": [40]}}) == {
+        "tone": "good",
+        "title": "Your connection works.",
+        "say": [
+            "Your session runs over long polling, which works. A message takes 40 ms to the server and back.",
+            "WebSocket, the fastest way, works too, but this session has not moved to it.",
+        ],
+        "hint": "Check again: each new connection tries it anew. What the client has tried stands below, and in the report.",
+    }
 
 
 def test_a_client_that_does_not_find_the_way_that_works_is_a_fault_of_ours() -> None:

@@ -80,6 +80,7 @@
 
   function readOld(text) { return new Function('return ' + text)(); }
 
+  /** Whether the server answers, and what it says of this browser, which stays known when it answers no more. */
   function probe(run, done) {
     var from = now();
     ask('GET', run.facts.path + 'check.json?check=' + run.id, '', function (status, text) {
@@ -87,8 +88,8 @@
       if (data) {
         run.probe = { state: 'ok', data: data };
         run.clock = data.time - (from + trip / 2);
-      } else if (run.probe.state != 'ok') {
-        run.probe = { state: status == 200 || /<html|<body|<!doctype/i.test(text) && status < 500 && status > 0 ? 'foreign' : 'failed',
+      } else {
+        run.probe = { data: run.probe.data, state: status == 200 || /<html|<body|<!doctype/i.test(text) && status < 500 && status > 0 ? 'foreign' : 'failed',
           why: status > 0 ? 'HTTP ' + status : status == -1 ? 'no answer within ' + check.words.span(patience()) : '' };
       }
       done();
@@ -367,9 +368,14 @@
       run.abort = 0;
       if (run.stopped) { return; }
       choose(run, function () {
-        run.settled = true;
-        finish();
+        // What stands between the client and a way that worked may be that the server or the network has gone since.
+        if (run.chosen.name) { settled(); } else { probe(run, settled); }
       });
+    }
+
+    function settled() {
+      run.settled = true;
+      finish();
     }
 
     /** Both the choice and the streamed answer, which takes its time, are in. */

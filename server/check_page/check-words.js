@@ -153,12 +153,17 @@ var anywireCheck = {};
       if (socket.state == 'off') { say.push('The settings of this server leave WebSocket out.'); }
       say.push('Your session runs over ' + NAMES[name] + ', which works.' + pace(trips));
       if (socket.state == 'blocked') { hint = advice(run, words.cause(run, 'websocket')); }
+      if (socket.state == 'works') {
+        say.push('WebSocket, the fastest way, works too, but ' +
+          (run.facts.upgrades ? 'this session has not moved to it.' : 'the settings of this server (allow_upgrades) let no session move to it.'));
+        if (run.facts.upgrades) { hint = 'Check again: each new connection tries it anew. What the client has tried stands below, and in the report.'; }
+      }
     }
     if (blocked.length) {
       say.push(capital(join(blocked)) + (blocked.length > 1 ? ' are' : ' is') + ' blocked, which does not matter as long as ' + NAMES[name] + ' works.');
     }
     if (name != 'websocket' && socket.state == 'blocked') { return { tone: 'detour', title: 'It works, by a detour.', say: say, hint: hint }; }
-    return { tone: 'good', title: blocked.length || socket.state != 'works' ? 'Your connection works.' : 'Everything works.', say: say, hint: hint };
+    return { tone: 'good', title: blocked.length || name != 'websocket' ? 'Your connection works.' : 'Everything works.', say: say, hint: hint };
   }
 
   function advice(run, cause) {
