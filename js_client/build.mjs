@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { minify } from 'terser';
 import { es3Faults } from './es3.mjs';
-import { MAX_GZIP_BYTES, PRIVATE, SOURCES } from './sources.mjs';
+import { LETTERS, MAX_GZIP_BYTES, PRIVATE, SOURCES } from './sources.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const { version } = JSON.parse(readFileSync(join(here, 'package.json'), 'utf8'));
@@ -27,15 +27,28 @@ const { connect, Manager, Socket, protocol } = io;
 export { io as default, io, connect, Manager, Socket, protocol };\n`;
 }
 
+/** For terser's nth_identifier: the letters in that order, then two at a time. */
+const inOrder = (letters) => ({
+  get(n) { return (n < letters.length ? '' : this.get(Math.floor(n / letters.length) - 1)) + letters[n % letters.length]; },
+});
+
+/** What terser is told; a variable's name is what `variables` has for its number, a private property's what `properties` has. */
+export const minifying = (variables = inOrder(LETTERS.variables), properties = inOrder(LETTERS.properties)) => ({
+  ie8: true,
+  ecma: 5,
+  compress: { passes: 4, pure_getters: true, properties: false, collapse_vars: false, loops: false, unsafe: true },
+  mangle: {
+    nth_identifier: variables,
+    // Names of properties that no other program reads.
+    properties: { regex: PRIVATE, reserved: ['_placeholder'], nth_identifier: properties },
+  },
+  format: { ascii_only: true, quote_style: 2 },
+});
+
 /** {code, map}. The server names the map in a header: a comment in the file would be half a per cent of it. */
 export async function minified(code) {
   const result = await minify({ 'anywire.js': code }, {
-    ie8: true,
-    ecma: 5,
-    compress: { passes: 4, pure_getters: true, properties: false, collapse_vars: false, loops: false },
-    // Names of properties that no other program reads.
-    mangle: { properties: { regex: PRIVATE, reserved: ['_placeholder'] } },
-    format: { ascii_only: true, quote_style: 2 },
+    ...minifying(),
     sourceMap: { filename: 'anywire.min.js', includeSources: true },
   });
   return { code: `${result.code}\n`, map: `${result.map}\n` };

@@ -27,3 +27,12 @@ export const MAX_GZIP_BYTES = 7168;
 
 /** The properties that no other program reads begin with an underscore, so that the minifier may shorten their names. */
 export const PRIVATE = /^_/;
+
+/**
+ * The order in which names are given letters, those of variables and those of private properties (these are never the letter of a
+ * property that browsers have). It is what letters.mjs found to compress best: worth half a per cent of the size, by gzip and by Node's zlib, which differ.
+ */
+export const LETTERS = {
+  variables: 'tioeladmfscurnwhpxGUvKkCjPJL_gHMqFWVBIbS$ONzyXRDYAETQZ',
+  properties: 'PkJXli_utUoDWIGVhCTpvRjLOA$FmqHKYSNZBM',
+};

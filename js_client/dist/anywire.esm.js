@@ -102,7 +102,7 @@ function packetReader() {
     }
     waiting = attachments.length < packet._need && packet;
     if (waiting) { return; }
-    packet._data = restore(packet._data, attachments);
+    if (packet._need) { packet._data = restore(packet._data, attachments); }
     return packet;
   };
 }
@@ -274,9 +274,9 @@ function eachOf(list, fn) {
   for (var i = 0; i < list.length; i++) { fn(list[i]); }
 }
 
-/** Copies own enumerable properties of source onto target. */
+/** Copies own enumerable properties of source onto target, but for those that are undefined: an option that is not given. */
 function extend(target, source) {
-  each(source, function (key, value) { target[key] = value; });
+  each(source, function (key, value) { if (value !== undefined) { target[key] = value; } });
   return target;
 }
 
@@ -285,11 +285,11 @@ function slice(list, from) {
   return [].slice.call(list, from);
 }
 
-/** The list without item, or without what `once` made of item; empty if there is no item. */
+/** The list without the first item like it, or like what `once` made of it; empty if there is no item. */
 function without(list, item) {
   var kept = [];
   eachOf(list, function (other) {
-    if (item && other !== item && other._of !== item) { kept.push(other); }
+    if (item && other !== item && other._of !== item) { kept.push(other); } else { item = item && kept; }
   });
   return kept;
 }
@@ -336,10 +336,10 @@ function emitter(self) {
     return all['$' + name] || [];
   };
 
-  /** Calls the listeners that are there now, in order. 0.9's name; `emit` of a Socket sends to the server. */
+  /** Calls the listeners that are there now, in order, with the caller's `this`. 0.9's name; `emit` of a Socket sends to the server. */
   self.$emit = function (name) {
-    var args = slice(arguments, 1);
-    eachOf(self.listeners(name), function (listener) { guarded(listener, self, args); });
+    var from = this, args = slice(arguments, 1);
+    eachOf(self.listeners(name), function (listener) { guarded(listener, from, args); });
   };
   return self;
 }
@@ -661,6 +661,8 @@ function connect(target, opts, names, delay, upgrade) {
         clearTimeout(heart);
         if (self.transport) {
           trace(self.transport, '!', reason);
+          // What waits for the end of an upgrade; behind a Blob that is being read nothing can go out.
+          if (!reading) { eachOf(buffer, self.transport.send); }
           tried.push(self.transport);
         }
         silenceAll();
@@ -694,7 +696,7 @@ function connect(target, opts, names, delay, upgrade) {
       _url: function () {
         var url = target._origin + opts.path + '?t=' + now().toString(36) + count++ + target._query;
         each(extend(extend({}, opts.query), this._params), function (key, value) {
-          if (value !== undefined) { url += '&' + encodeURIComponent(key) + '=' + encodeURIComponent(value); }
+          url += '&' + encodeURIComponent(key) + '=' + encodeURIComponent(value);
         });
         return url;
       }
@@ -1104,7 +1106,7 @@ var DEFAULTS = {
   },
   // A transport that three times in a row died within two minutes (in milliseconds) is tried last.
   SHORT_LIFE = 120000, MOST_DEATHS = 3,
-  AT_ONCE = -99,  // doublings of a wait: nothing is left of it
+  AT_ONCE = -9,  // doublings of a wait: of a second two milliseconds are left
   pages = emitter({}),  // its event x says what happens to the page
   leaving;       // whether the page is on its way out
 
@@ -1155,12 +1157,12 @@ function Manager(url, options) {
 
   /** Opens the connection unless it is open or about to be; done(error) when that is decided. */
   self.open = self.connect = function (done) {
-    var reader = packetReader();
+    var reader = packetReader(), failed;
     done = done || noop;
     wanted = true;
     pages.off('x', hear).on('x', hear);
+    if (timer) { retry(); }
     if (busy) { return self; }
-    wake();
     busy = true;
     engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank),
       opts.fallbackDelay || headStart(+works[1] || 0) + attempts * 125,
@@ -1193,10 +1195,11 @@ function Manager(url, options) {
     };
 
     engine.onclose = function (reason, error) {
-      busy = false;
+      // A page that connects whenever it could not would try without a pause: for its listeners this attempt is still under way.
+      failed = busy = wanted && opts.reconnection && !self.connected;
       if (self.connected) {
         self.connected = false;
-        tally(reason);
+        if (!isOffline()) { tally(reason); }
         self.$emit('close', reason, error);
         done = noop;
       } else {
@@ -1205,6 +1208,7 @@ function Manager(url, options) {
       }
       tell(function (socket) { socket._closed(reason, error); });
       done(error);
+      if (failed) { busy = false; }
       // After sleep, or when the way was gone for a while, each client is late by itself. And where somebody in between answers in the
       // server's place, attempts cost the server nothing: they begin with a quarter of the wait, and slowly become fewer.
       again(reason == 'ping timeout' ? AT_ONCE : /no h/.test(error.message) && !opts.reconnectionAttempts ? attempts / 4 - 2 : attempts);
@@ -1257,8 +1261,8 @@ function Manager(url, options) {
   function again(doublings) {
     var wait = backoff(doublings, opts, Math.random());
     if (timer || !wanted || !opts.reconnection || busy || isOffline()) { return; }
-    if (attempts >= opts.reconnectionAttempts) {
-      attempts = 0;
+    if (attempts && attempts == opts.reconnectionAttempts) {
+      wanted = attempts = 0;
       self.$emit('reconnect_failed');
       tellOld('reconnect_failed');
     } else {
@@ -1301,7 +1305,7 @@ function Manager(url, options) {
 
   /** Closes the connection of all sockets, and does not come back by itself. */
   self.close = self.disconnect = function () {
-    wanted = false;
+    wanted = attempts = 0;
     pages.off('x', hear);
     wake();
     if (engine) { engine.close('forced close'); }
@@ -1326,8 +1330,8 @@ function Socket(manager, nsp, opts) {
     any = emitter({}),  // its event x is any event
     pid, offset;
 
-  self.io = self.socket = manager;  // `socket` and `json` are 0.9's
-  self.json = self;
+  self.io = manager;
+  self.json = self;  // 0.9's, as `socket` below
   self.of = manager.socket;
   self.nsp = nsp;
   self.auth = opts.auth;
@@ -1358,6 +1362,9 @@ function Socket(manager, nsp, opts) {
     if (engine === manager.engine) { self._join(); }
     return self;
   };
+
+  // 0.9's Manager, whose connect() joins: its sockets have none.
+  self.socket = flagged(manager, { reconnect: self.open, connect: self.open });
 
   /** Asks for the namespace, as who `auth` says: an object, or a function that is given a callback for one. */
   self._join = function () {
@@ -1491,7 +1498,7 @@ function Socket(manager, nsp, opts) {
 
   function event(args) {
     var last = args[args.length - 1];
-    any.$emit.apply(any, ['x'].concat(args));
+    any.$emit.apply(self, ['x'].concat(args));
     self.$emit.apply(self, args);
     if (pid && typeof last == 'string') { offset = last; }
   }
@@ -1526,8 +1533,10 @@ function Socket(manager, nsp, opts) {
 
   /** Leaves the namespace. */
   self.close = self.disconnect = function () {
-    if (self.connected) { send(encodePacket(DISCONNECT, nsp, '')); }
-    if (self.active) { leave('io client disconnect'); }
+    if (self.active) {
+      send(encodePacket(DISCONNECT, nsp, ''));
+      leave('io client disconnect');
+    }
     return self;
   };
 }

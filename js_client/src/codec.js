@@ -96,7 +96,7 @@ function packetReader() {
     }
     waiting = attachments.length < packet._need && packet;
     if (waiting) { return; }
-    packet._data = restore(packet._data, attachments);
+    if (packet._need) { packet._data = restore(packet._data, attachments); }
     return packet;
   };
 }

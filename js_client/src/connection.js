@@ -71,6 +71,8 @@ function connect(target, opts, names, delay, upgrade) {
         clearTimeout(heart);
         if (self.transport) {
           trace(self.transport, '!', reason);
+          // What waits for the end of an upgrade; behind a Blob that is being read nothing can go out.
+          if (!reading) { eachOf(buffer, self.transport.send); }
           tried.push(self.transport);
         }
         silenceAll();
@@ -104,7 +106,7 @@ function connect(target, opts, names, delay, upgrade) {
       _url: function () {
         var url = target._origin + opts.path + '?t=' + now().toString(36) + count++ + target._query;
         each(extend(extend({}, opts.query), this._params), function (key, value) {
-          if (value !== undefined) { url += '&' + encodeURIComponent(key) + '=' + encodeURIComponent(value); }
+          url += '&' + encodeURIComponent(key) + '=' + encodeURIComponent(value);
         });
         return url;
       }

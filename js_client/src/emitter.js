@@ -22,9 +22,9 @@ function eachOf(list, fn) {
   for (var i = 0; i < list.length; i++) { fn(list[i]); }
 }
 
-/** Copies own enumerable properties of source onto target. */
+/** Copies own enumerable properties of source onto target, but for those that are undefined: an option that is not given. */
 function extend(target, source) {
-  each(source, function (key, value) { target[key] = value; });
+  each(source, function (key, value) { if (value !== undefined) { target[key] = value; } });
   return target;
 }
 
@@ -33,11 +33,11 @@ function slice(list, from) {
   return [].slice.call(list, from);
 }
 
-/** The list without item, or without what `once` made of item; empty if there is no item. */
+/** The list without the first item like it, or like what `once` made of it; empty if there is no item. */
 function without(list, item) {
   var kept = [];
   eachOf(list, function (other) {
-    if (item && other !== item && other._of !== item) { kept.push(other); }
+    if (item && other !== item && other._of !== item) { kept.push(other); } else { item = item && kept; }
   });
   return kept;
 }
@@ -84,10 +84,10 @@ function emitter(self) {
     return all['$' + name] || [];
   };
 
-  /** Calls the listeners that are there now, in order. 0.9's name; `emit` of a Socket sends to the server. */
+  /** Calls the listeners that are there now, in order, with the caller's `this`. 0.9's name; `emit` of a Socket sends to the server. */
   self.$emit = function (name) {
-    var args = slice(arguments, 1);
-    eachOf(self.listeners(name), function (listener) { guarded(listener, self, args); });
+    var from = this, args = slice(arguments, 1);
+    eachOf(self.listeners(name), function (listener) { guarded(listener, from, args); });
   };
   return self;
 }

@@ -28,7 +28,7 @@ var DEFAULTS = {
   },
   // A transport that three times in a row died within two minutes (in milliseconds) is tried last.
   SHORT_LIFE = 120000, MOST_DEATHS = 3,
-  AT_ONCE = -99,  // doublings of a wait: nothing is left of it
+  AT_ONCE = -9,  // doublings of a wait: of a second two milliseconds are left
   pages = emitter({}),  // its event x says what happens to the page
   leaving;       // whether the page is on its way out
 
@@ -79,12 +79,12 @@ function Manager(url, options) {
 
   /** Opens the connection unless it is open or about to be; done(error) when that is decided. */
   self.open = self.connect = function (done) {
-    var reader = packetReader();
+    var reader = packetReader(), failed;
     done = done || noop;
     wanted = true;
     pages.off('x', hear).on('x', hear);
+    if (timer) { retry(); }
     if (busy) { return self; }
-    wake();
     busy = true;
     engine = self.engine = connect(target, opts, slice(opts.transports).sort(byRank),
       opts.fallbackDelay || headStart(+works[1] || 0) + attempts * 125,
@@ -117,10 +117,11 @@ function Manager(url, options) {
     };
 
     engine.onclose = function (reason, error) {
-      busy = false;
+      // A page that connects whenever it could not would try without a pause: for its listeners this attempt is still under way.
+      failed = busy = wanted && opts.reconnection && !self.connected;
       if (self.connected) {
         self.connected = false;
-        tally(reason);
+        if (!isOffline()) { tally(reason); }
         self.$emit('close', reason, error);
         done = noop;
       } else {
@@ -129,6 +130,7 @@ function Manager(url, options) {
       }
       tell(function (socket) { socket._closed(reason, error); });
       done(error);
+      if (failed) { busy = false; }
       // After sleep, or when the way was gone for a while, each client is late by itself. And where somebody in between answers in the
       // server's place, attempts cost the server nothing: they begin with a quarter of the wait, and slowly become fewer.
       again(reason == 'ping timeout' ? AT_ONCE : /no h/.test(error.message) && !opts.reconnectionAttempts ? attempts / 4 - 2 : attempts);
@@ -181,8 +183,8 @@ function Manager(url, options) {
   function again(doublings) {
     var wait = backoff(doublings, opts, Math.random());
     if (timer || !wanted || !opts.reconnection || busy || isOffline()) { return; }
-    if (attempts >= opts.reconnectionAttempts) {
-      attempts = 0;
+    if (attempts && attempts == opts.reconnectionAttempts) {
+      wanted = attempts = 0;
       self.$emit('reconnect_failed');
       tellOld('reconnect_failed');
     } else {
@@ -225,7 +227,7 @@ function Manager(url, options) {
 
   /** Closes the connection of all sockets, and does not come back by itself. */
   self.close = self.disconnect = function () {
-    wanted = false;
+    wanted = attempts = 0;
     pages.off('x', hear);
     wake();
     if (engine) { engine.close('forced close'); }

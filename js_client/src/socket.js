@@ -11,8 +11,8 @@ function Socket(manager, nsp, opts) {
     any = emitter({}),  // its event x is any event
     pid, offset;
 
-  self.io = self.socket = manager;  // `socket` and `json` are 0.9's
-  self.json = self;
+  self.io = manager;
+  self.json = self;  // 0.9's, as `socket` below
   self.of = manager.socket;
   self.nsp = nsp;
   self.auth = opts.auth;
@@ -43,6 +43,9 @@ function Socket(manager, nsp, opts) {
     if (engine === manager.engine) { self._join(); }
     return self;
   };
+
+  // 0.9's Manager, whose connect() joins: its sockets have none.
+  self.socket = flagged(manager, { reconnect: self.open, connect: self.open });
 
   /** Asks for the namespace, as who `auth` says: an object, or a function that is given a callback for one. */
   self._join = function () {
@@ -176,7 +179,7 @@ function Socket(manager, nsp, opts) {
 
   function event(args) {
     var last = args[args.length - 1];
-    any.$emit.apply(any, ['x'].concat(args));
+    any.$emit.apply(self, ['x'].concat(args));
     self.$emit.apply(self, args);
     if (pid && typeof last == 'string') { offset = last; }
   }
@@ -211,8 +214,10 @@ function Socket(manager, nsp, opts) {
 
   /** Leaves the namespace. */
   self.close = self.disconnect = function () {
-    if (self.connected) { send(encodePacket(DISCONNECT, nsp, '')); }
-    if (self.active) { leave('io client disconnect'); }
+    if (self.active) {
+      send(encodePacket(DISCONNECT, nsp, ''));
+      leave('io client disconnect');
+    }
     return self;
   };
 }

@@ -334,6 +334,15 @@ test('the session moves to a WebSocket: nothing is lost, doubled or out of order
   assert.equal(world.session.closed, false);
 });
 
+test('what is said while the session moves goes out also when it is the last', () => {
+  const world = new World({ rtt: 100 }), socket = world.io('http://host/', { transports: ['polling', 'websocket'] });
+  for (let ms = 0; ms < 5000 && !world.trace.some(([, , data]) => data === '3probe'); ms += 5) world.run(5);
+  socket.emit('last words');
+  socket.disconnect();
+  world.run(1000);
+  assert.deepEqual(world.session.heard.filter((packet) => packet.startsWith('4')), ['40', '42["last words"]', '41']);
+});
+
 test('an upgrade that is refused, or whose probe has no answer, leaves the session where it is', () => {
   for (const mode of ['refuse', 'mute', 'silent']) {
     const world = new World({ modes: { websocket: mode } }), socket = world.io('http://host/', { transports: ['polling', 'websocket'] });

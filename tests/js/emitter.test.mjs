@@ -42,6 +42,18 @@ test('off takes one listener, all of an event, or all', inside, () => {
   assert.equal(heard.length, 3);
 });
 
+test('who listens twice and leaves once still listens', inside, () => {
+  let count = 0;
+  const events = emitter({}), listener = () => count++;
+  events.on('x', listener).on('x', listener).once('x', listener);
+  events.off('x', listener);
+  events.$emit('x');
+  assert.equal(count, 2);
+  events.off('x', listener).off('x', listener);
+  events.$emit('x');
+  assert.equal(count, 2);
+});
+
 test('who leaves during an event still hears it, who comes hears the next', inside, () => {
   const heard = [], events = emitter({}), late = () => heard.push('late'), leaver = () => heard.push('leaver');
   events.on('x', () => { events.off('x', leaver); events.on('x', late); });

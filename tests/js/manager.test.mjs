@@ -150,7 +150,7 @@ test('a tab that is looked at does not wait for the next attempt', () => {
   const world = new World(), socket = world.connected('websocket');
   world.sockets[0].die();
   world.browser.document.dispatch('visibilitychange');
-  world.run(50);
+  world.run(60);
   assert.equal(socket.connected, true);
 });
 
@@ -184,6 +184,93 @@ test('a server that refuses, or attempts that are counted, are no reason to hurr
     assert.equal(began.length, 2, `${began}`);
     assert.ok(began[0] > 1000 && began[1] > 3000, `${began}`);
   }
+});
+
+test('a page that connects whenever it could not does not hammer the server, nor attempts beyond their number', () => {
+  const world = new World(), socket = world.io('http://host/', { transports: ['websocket'], reconnectionAttempts: 3 });
+  const heard = note(socket.io, 'reconnect_attempt', 'reconnect_failed');
+  down(world);
+  socket.on('connect_error', () => socket.connect());
+  world.run(60_000);
+  assert.deepEqual(heard, [['reconnect_attempt', 1], ['reconnect_attempt', 2], ['reconnect_attempt', 3], ['reconnect_failed']]);
+  assert.equal(world.sockets.length, 4);
+});
+
+test('a page that connects when it hears of a loss, or of a failure without reconnection, opens one connection', () => {
+  const world = new World(), socket = world.connected('websocket');
+  socket.on('disconnect', () => socket.connect());
+  world.sockets[0].die();
+  world.run(20_000);
+  assert.deepEqual([socket.connected, world.sockets.length], [true, 2]);
+  const other = new World(), once = other.io('http://host/', { transports: ['websocket'], reconnection: false });
+  down(other);
+  once.once('connect_error', () => { up(other); once.connect(); });
+  other.run(20_000);
+  assert.deepEqual([once.connected, other.sockets.length], [true, 2]);
+});
+
+test('after the last attempt nothing but connect() begins again, and then all attempts are there', inside, () => {
+  const world = new World(), socket = world.connected('websocket', { reconnectionAttempts: 2 }), heard = note(socket.io, 'reconnect_attempt');
+  down(world);
+  world.sockets[0].die();
+  world.run(20_000);
+  world.page.run("onPage({ type: 'visibilitychange' })");
+  world.run(20_000);
+  assert.deepEqual(heard, [['reconnect_attempt', 1], ['reconnect_attempt', 2]]);
+  socket.connect();
+  world.run(20_000);
+  assert.deepEqual(heard.slice(2), [['reconnect_attempt', 1], ['reconnect_attempt', 2]]);
+});
+
+test('who disconnects and connects again has all attempts again', () => {
+  const world = new World(), socket = world.connected('websocket', { reconnectionAttempts: 3 }), heard = note(socket.io, 'reconnect_attempt', 'reconnect_failed');
+  down(world);
+  world.sockets[0].die();
+  world.run(4000);
+  assert.deepEqual(heard, [['reconnect_attempt', 1], ['reconnect_attempt', 2]]);
+  socket.disconnect();
+  socket.connect();
+  world.run(60_000);
+  assert.deepEqual(heard.slice(2), [['reconnect_attempt', 1], ['reconnect_attempt', 2], ['reconnect_attempt', 3], ['reconnect_failed']]);
+});
+
+test('connect() during the wait is the next attempt, and its success is told like any', () => {
+  const world = new World(), socket = world.connected('websocket', { reconnectionDelay: 5000 }), heard = note(socket.io, 'reconnect_attempt', 'reconnect');
+  world.sockets[0].die();
+  world.run(500);
+  socket.connect();
+  world.run(100);
+  assert.deepEqual(heard, [['reconnect_attempt', 1], ['reconnect', 1]]);
+});
+
+test('an option that is undefined is one that is not given, and 0 attempts are any number, as in socket.io-client', () => {
+  const none = {};
+  for (const name of ['path', 'upgrade', 'timeout', 'autoConnect', 'reconnection', 'reconnectionDelay', 'reconnectionDelayMax', 'randomizationFactor',
+    'reconnectionAttempts', 'maxBuffer', 'transports', 'query', 'auth', 'fallbackDelay']) none[name] = undefined;
+  const world = new World(), socket = world.io('http://host/', none);
+  world.run(300);
+  assert.equal(socket.connected, true);
+  assert.match(world.sockets[0].url, /^ws:\/\/host\/socket\.io\/\?/);
+  const other = new World(), counted = other.connected('websocket', { reconnectionAttempts: 0 }), begun = other.sockets.length;
+  down(other);
+  other.sockets[0].die();
+  other.run(20_000);
+  assert.deepEqual([counted.connected, other.sockets.length - begun], [false, 5]);
+});
+
+test('a page that was offline, or in the cache, holds nothing against its transport', inside, () => {
+  const world = new World(), socket = world.io();
+  world.run(300);
+  for (let i = 0; i < 3; i++) {
+    world.run(20_000);
+    world.navigator.onLine = false;
+    world.page.run("onPage({ type: 'offline' })");
+    world.run(5000);
+    world.navigator.onLine = true;
+    world.page.run("onPage({ type: 'online' })");
+    world.run(3000);
+  }
+  assert.equal(socket.io.engine.transport.name, 'websocket');
 });
 
 test('a socket that does not want to be connected does not listen to the page', () => {

@@ -128,6 +128,30 @@ test('what cannot be JSON is told to who emits it and harms nobody else', () => 
   assert.deepEqual(said(world), ['42["y"]']);
 });
 
+test('what looks like a placeholder in an event without attachments is what was said', () => {
+  const world = new World(), socket = world.connected(), heard = [];
+  socket.on('x', (data) => heard.push(data));
+  world.session.say('42["x",{"_placeholder":true,"num":0}]');
+  world.run(50);
+  assert.deepEqual(JSON.parse(JSON.stringify(heard)), [{ _placeholder: true, num: 0 }]);
+  assert.equal(socket.connected, true);
+});
+
+test('a namespace that is left before the server has answered is left there too, and can be joined again', () => {
+  const world = new World(), root = world.connected();
+  const chat = world.page.io('http://host/chat', { transports: ['websocket'] });
+  chat.disconnect();
+  world.run(100);
+  assert.deepEqual(world.session.heard.slice(1), ['40/chat,', '41/chat,']);
+  assert.equal(chat.connected, false);
+  chat.connect();
+  chat.disconnect();
+  chat.connect();
+  world.run(100);
+  assert.deepEqual(world.session.heard.slice(3), ['40/chat,', '41/chat,', '40/chat,']);
+  assert.deepEqual([root.connected, chat.connected], [true, true]);
+});
+
 test('namespaces share a connection; it ends with the last', () => {
   const world = new World(), root = world.connected(), chat = world.page.io('http://host/chat', { transports: ['websocket'] });
   world.run(50);
@@ -244,6 +268,11 @@ test('onAny hears every event of the server before its listeners, until offAny',
   world.session.say('42["x"]');
   world.run(50);
   assert.deepEqual(heard.slice(3), ['other', 'x', 'x']);
+  let self;
+  socket.onAny(function () { self = this; });
+  world.session.say('42["x"]');
+  world.run(50);
+  assert.equal(self, socket);
 });
 
 test("a listener's error reaches the page later and the connection never", () => {
@@ -279,6 +308,21 @@ test("0.9's page finds what it knows", () => {
     ['reconnecting', 1000, 1], ['reconnect', 'websocket', 1], ['connect']]);
   socket.socket.disconnect();
   assert.deepEqual([socket.connected, chat.connected], [false, false]);
+});
+
+test("0.9's page connects, and comes back, by socket.socket", () => {
+  const world = new World(), socket = world.io('http://host', { transports: ['websocket'], 'auto connect': false });
+  world.run(300);
+  assert.equal(world.sockets.length, 0);
+  socket.socket.connect();
+  world.run(300);
+  assert.deepEqual([socket.connected, socket.socket.connected, socket.socket.transport.name], [true, true, 'websocket']);
+  socket.disconnect();
+  world.run(300);
+  assert.deepEqual([socket.connected, socket.socket.connected], [false, false]);
+  socket.socket.reconnect();
+  world.run(300);
+  assert.deepEqual([socket.connected, socket.socket.connected], [true, true]);
 });
 
 test("0.9's page hears when nothing works", () => {
