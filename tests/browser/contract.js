@@ -48,7 +48,10 @@
     xhr.open('POST', '/ask?name=' + encodeURIComponent(CASE.name), true);
     xhr.onreadystatechange = function () {
       if (xhr.readyState != 4) { return; }
-      if (xhr.status == 200) { then(Kept.JSON.parse(xhr.responseText)); } else { failing('the stage could not ' + args.join(' ')); }
+      if (xhr.status == 200) { return then(Kept.JSON.parse(xhr.responseText)); }
+      // On a busy machine what is killed may be the answer to this, too.
+      if (args[0] == 'kill' && !xhr.status) { return then(); }
+      failing('the stage could not ' + args.join(' '));
     };
     xhr.send(Kept.JSON.stringify(args));
   }
