@@ -81,7 +81,7 @@ class Socket:
         if self.held is None:
             self.held = []
         if len(self.held) >= session.env.config.max_queue_messages:
-            session.overflow()
+            session.overflow(f"{len(self.held)} messages for who is not let in yet")
             return False
         self.held.append(outgoing)
         return True

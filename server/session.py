@@ -299,13 +299,13 @@ class Session(Timed):
             self._end_trial()
             return self.push(outgoing)
         if not outgoing.volatile:
-            self.overflow()
+            self.overflow(f"{len(self.outbox)} messages, {self.outbox.bytes} bytes")
         return False
 
-    def overflow(self) -> None:
-        """More waits for the peer than may: end it, if that is the policy."""
+    def overflow(self, waiting: str) -> None:
+        """More waits for the peer than may, which ``waiting`` says for the log: end it, if that is the policy."""
         if self.env.config.slow_consumer == "close":
-            log.warning("! %s...: queue full (%d messages, %d bytes)", self.id[:12], len(self.outbox), self.outbox.bytes)
+            log.warning("! %s...: queue full (%s)", self.id[:12], waiting)
             self.close(CloseReason.SLOW_CONSUMER)
 
     def hold(self, outgoing: Outgoing) -> None:

@@ -213,7 +213,7 @@ class Runner:
         spares = self._spares
         spare = spares.pop() if spares else self._fresh(coro)
         if spare.task.done():
-            spare = _Spare()
+            spare = self._fresh(coro)
         task, loop = spare.task, spare.loop
         context = contextvars.copy_context()
         outer = _current_task(loop)

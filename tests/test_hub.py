@@ -219,13 +219,14 @@ def test_what_is_sent_before_a_client_is_let_in_is_as_it_was_when_it_was_sent() 
     assert heard(socket) == [b'40{"sid":"s"}', b'42["state",{"n":1}]', b'42["state",{"n":2}]']
 
 
-def test_a_client_that_is_not_let_in_yet_is_kept_nothing_volatile_and_not_more_than_a_queue_holds() -> None:
+def test_a_client_that_is_not_let_in_yet_is_kept_nothing_volatile_and_not_more_than_a_queue_holds(caplog: pytest.LogCaptureFixture) -> None:
     house = House(max_queue_messages=3)
     socket = house.client()
     socket.state = Socket.CONNECTING
     assert not socket.send(Outgoing(Event("/", "tick", ()), volatile=True))
     assert [socket.send(event(str(n))) for n in range(4)] == [True, True, True, False]
     assert socket.session.state is SessionState.CLOSED
+    assert "queue full (3 messages for who is not let in yet)" in caplog.text
 
     house = House(max_queue_messages=3, slow_consumer="drop")
     socket = house.client()

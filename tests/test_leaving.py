@@ -28,6 +28,19 @@ def rooms_of(*namespaces: str) -> Callable[[anywire.Server], Any]:
     return setup
 
 
+class Goodbyes:
+    """Disconnect handlers of a namespace, which wait for ``end``; ``gone`` are the clients whose handler has ended."""
+
+    def __init__(self, sio: anywire.Server, namespace: str = "/") -> None:
+        self.gone: list[str] = []
+        self.end = asyncio.Event()
+        sio.on("disconnect", self._say, namespace=namespace)
+
+    async def _say(self, sid: str, reason: str) -> None:
+        await self.end.wait()
+        self.gone.append(sid)
+
+
 async def joined(peer: Peer, namespace: str) -> str:
     """Join and return the client's id."""
     await peer.send("40" + namespace)
@@ -107,15 +120,8 @@ def test_an_event_for_what_was_left_or_never_joined_is_still_an_error(run: Calla
 
 def test_to_disconnect_a_client_twice_does_not_reach_the_one_that_came_after_it(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        gone: list[str] = []
-        end = asyncio.Event()
-
-        async def disconnect(sid: str, reason: str) -> None:
-            await end.wait()
-            gone.append(sid)
-
         async with serving(rooms_of("/")) as sio, Peer(sio.port, "websocket") as peer:
-            sio.event(disconnect)
+            goodbyes = Goodbyes(sio)
             old = await joined(peer, "")
             sio.disconnect(old)
             assert await peer.receive() == "41"
@@ -125,54 +131,43 @@ def test_to_disconnect_a_client_twice_does_not_reach_the_one_that_came_after_it(
             sio.disconnect_sockets(to=old)
             await peer.send('421["hi"]')
             assert await peer.receive() == '431["hello"]'
-            end.set()
-            await until(lambda: gone == [old])
+            goodbyes.end.set()
+            await until(lambda: goodbyes.gone == [old])
             assert [s.sid for s in await sio.fetch_sockets()] == [new]
             sio.disconnect(new)
-            await until(lambda: gone == [old, new] and not sio._hub.namespaces)
+            await until(lambda: goodbyes.gone == [old, new] and not sio._hub.namespaces)
 
     run(main())
 
 
 def test_a_session_can_be_ended_after_its_namespace_was(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        async def disconnect(sid: str, reason: str) -> None:
-            await end.wait()
-
-        end = asyncio.Event()
         async with serving(rooms_of("/", "/other")) as sio, Peer(sio.port, "websocket") as peer:
-            sio.event(disconnect)
+            goodbyes = Goodbyes(sio)
             sid = await joined(peer, "")
             await joined(peer, "/other,")
             sio.disconnect(sid)
             sio.disconnect(sid, close=True)
             assert await peer.receive() == "41"
             assert await peer.listening.frame() == (0x88, b"\x03\xe8server disconnect")
-            end.set()
+            goodbyes.end.set()
 
     run(main())
 
 
 def test_an_older_client_that_leaves_and_comes_back_is_reached_when_its_disconnect_handler_has_ended(run: Callable[..., Any]) -> None:
     async def main() -> None:
-        gone: list[str] = []
-        end = asyncio.Event()
-
-        async def disconnect(sid: str, reason: str) -> None:
-            await end.wait()
-            gone.append(sid)
-
         async with serving(rooms_of("/", "/chat")) as sio, RawClient(sio.port) as peer:
-            sio.on("disconnect", disconnect, namespace="/chat")
+            goodbyes = Goodbyes(sio, "/chat")
             await connect_websocket(peer)
             for packet in ("40/chat,", "41/chat,", "40/chat,"):
                 peer.send(text(packet))
             assert [await peer.frame(), await peer.frame()] == [(0x81, b"40/chat,")] * 2
-            end.set()
-            await until(lambda: gone)
+            goodbyes.end.set()
+            await until(lambda: goodbyes.gone)
             await sio.emit("news", namespace="/chat")
             assert await peer.frame() == (0x81, b'42/chat,["news"]')
-            assert [s.sid for s in await sio.fetch_sockets(namespace="/chat")] == gone
+            assert [s.sid for s in await sio.fetch_sockets(namespace="/chat")] == goodbyes.gone
 
     run(main())
 
