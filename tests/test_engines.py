@@ -34,7 +34,7 @@ ORIGINS = pytest.mark.parametrize("origin", ["same", "cross"])
 
 
 def choice(opens: bool, without: tuple[str, ...]) -> str:
-    """What the client takes where its own choice is free, at the latest when a WebSocket that was slow to open has overtaken what came first."""
+    """What the client takes where its choice is free; at the latest when a WebSocket that was slow to open has overtaken the others."""
     return "polling" if without == () and not opens else LACKING[without]
 
 

@@ -739,7 +739,7 @@ function connect(target, opts, names, delay, upgrade) {
     late = self.transport;
     if (late) {
       // Nothing came back yet. A CONNECT to a namespace that nobody has is refused at once, however long the page's own takes.
-      note(late, 'no answer');
+      trace(late, '!', 'no answer');
       write('40/!,');
     }
     while (!transport && names.length) { transport = start(names.shift()); }

@@ -256,6 +256,16 @@ test('a handshake that comes while another carries is kept, and used if that one
   assert.deepEqual(world.requests.filter(({ method, over }) => method === 'GET' && !over), []);
 });
 
+test('a WebSocket whose first frame has to be sent again by TCP is overtaken, and the session moves to another one', () => {
+  const world = new World(), socket = world.io('http://host/', { fallbackDelay: 100 });
+  world.frame = function (ws, packet) { this.later(() => World.prototype.frame.call(this, ws, packet), this.sockets.length === 1 ? 200 : 0); };
+  world.run(1000);
+  assert.deepEqual(world.failed, [['websocket', 'no answer']]);
+  assert.deepEqual(world.started, ['websocket', 'polling', 'websocket']);
+  assert.equal(socket.io.engine.transport.name, 'websocket');
+  assert.deepEqual(world.events, [['connect']]);
+});
+
 test('who is slower by a little does not take the session over', () => {
   const world = new World({ rtt: 20 });
   world.accept = function (socket) { this.later(() => World.prototype.accept.call(this, socket), 105); };

@@ -226,7 +226,7 @@ export class World {
   }
 
   carry(socket) {
-    socket.session.carrier = { take: (packets) => {
+    socket.session.carrier = { socket, take: (packets) => {
       if (socket.readyState !== 1) return false;
       packets.forEach((packet) => socket.say(packet));
       return true;
@@ -244,7 +244,8 @@ export class World {
       this.carry(socket);
       socket.session.flush();
     } else if (!this.races.size) {
-      socket.session.hear(packet);
+      // From the loser of a race nothing is taken any more.
+      if (socket.session.carrier?.socket === socket) socket.session.hear(packet);
     } else {
       if (!/^4[01]/.test(packet)) this.decide(socket.session);
       if (!socket.session.spoke && socket.session.carrier instanceof Poll) {
