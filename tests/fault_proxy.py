@@ -16,7 +16,7 @@ from typing import Self
 
 from faults import Cut, Fault
 
-__all__ = ["FaultProxy", "Message"]
+__all__ = ["FaultProxy", "Link", "Message"]
 
 @dataclasses.dataclass(slots=True)
 class Message:

@@ -625,6 +625,54 @@ def test_the_last_words_of_our_own_client_may_come_beside_a_post_and_are_taken_a
     run(main())
 
 
+@pytest.mark.parametrize(("own", "told"), [(True, ["last"]), (False, [])])
+def test_the_last_words_of_our_own_client_may_come_after_the_end_of_its_poll(own: bool, told: list[str], run: Callable[..., Any]) -> None:
+    """A browser whose page goes ends the poll and sends the beacon, by two connections of which either may be the faster one."""
+
+    async def main() -> None:
+        async with serving() as sio, RawClient(sio.port) as client, RawClient(sio.port) as beacon:
+            heard: list[str] = []
+            ended: asyncio.Queue[str] = asyncio.Queue()
+            sio.on("say", lambda sid, text: heard.append(text))
+            sio.on("disconnect", lambda sid, reason: ended.put_nowait(reason))
+            target = await connect_polling(client) + ("&aw=1" if own else "")
+            client.send(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            await asyncio.sleep(0.05)
+            client.writer.transport.abort()
+            await asyncio.sleep(0.2)
+            answer = await beacon.request("POST", target, b'42["say","last"]\x1e1')
+            assert await asyncio.wait_for(ended.get(), 5) == ("client disconnect" if own else "transport close")
+            assert answer.status == (200 if own else 400)
+            assert heard == told
+
+    run(main())
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_our_own_client_whose_poll_has_ended_has_a_second_to_come_back(back: bool, run: Callable[..., Any]) -> None:
+    """Firefox asks again for what a poll waited for whose connection was killed."""
+
+    async def main() -> None:
+        async with serving() as sio, RawClient(sio.port) as client, RawClient(sio.port) as again:
+            ended: asyncio.Queue[str] = asyncio.Queue()
+            sio.on("disconnect", lambda sid, reason: ended.put_nowait(reason))
+            target = await connect_polling(client) + "&aw=1"
+            client.send(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            await asyncio.sleep(0.05)
+            client.writer.transport.abort()
+            await asyncio.sleep(0.05)
+            await sio.emit("news", 1)
+            assert ended.empty()
+            if back:
+                assert (await again.request("GET", target)).text == '42["news",1]'
+                await asyncio.sleep(1.2)
+                assert ended.empty()
+            else:
+                assert await asyncio.wait_for(ended.get(), 5) == "transport close"
+
+    run(main())
+
+
 def test_last_words_are_taken_although_their_connection_goes_before_their_turn(run: Callable[..., Any]) -> None:
     async def main() -> None:
         async with serving() as sio, RawClient(sio.port) as client, RawClient(sio.port) as beacon:

@@ -103,7 +103,7 @@ class HttpProfile:
     for word, was sent twice by a proxy.
     ``headers`` go with every answer to a poll or POST. ``refuses_late``: whether a POST whose session has ended while it was read
     is refused; otherwise the next poll tells. ``last_words``: whether a POST with this query may come while another is read, to be taken
-    after it.
+    after it, or for a moment after the connection of the poll broke.
     """
 
     ok_body: bytes = b"ok"

@@ -15,6 +15,9 @@ __all__ = ["Polling", "PostingTransport"]
 #: Seconds that a POST is not answered while its client is to wait. python-engineio's client gives it up after 5 (``request_timeout``), and
 #: socket.io-client goes on over a WebSocket, for which it has ``upgrade_timeout``, only after its last POST has been answered.
 HOLD = 4.0
+#: Seconds in which a client whose waiting GET broke may still come by another connection. A browser whose page goes ends the GET and sends
+#: the last words side by side, these perhaps over a connection of their own, which takes up to three round trips.
+LAST_WORDS = 1.0
 
 _BAD_REQUEST = b'{"code":3,"message":"Bad request"}'
 
@@ -180,7 +183,7 @@ class PostingTransport(Transport):
 class Polling(PostingTransport):
     """One session's polls; at most one GET is parked."""
 
-    __slots__ = ("_parked",)
+    __slots__ = ("_broken", "_parked")
     name: ClassVar[str] = "polling"
     framing = Framing.TEXT
 
@@ -188,6 +191,8 @@ class Polling(PostingTransport):
         super().__init__(delegate, options)
         self._parked: Exchange | None = exchange
         exchange.on_close = self._dropped
+        #: The end of the time to come back.
+        self._broken: asyncio.TimerHandle | None = None
 
     @classmethod
     def open(cls, exchange: Exchange, delegate: TransportDelegate, options: TransportOptions) -> Polling:
@@ -221,8 +226,11 @@ class Polling(PostingTransport):
                 self._lose(Loss.ERROR)
                 return
             self._answer(self._options.profile.empty_body)
+        if self._broken is not None:
+            self._broken.cancel()
         self._parked = exchange
-        exchange.on_close = self._dropped
+        profile = self._options.profile
+        exchange.on_close = self._left if profile.lost_poll_closes and profile.last_words(exchange.query) else self._dropped
         self.delegate.on_ready(self)
 
     def _dropped(self) -> None:
@@ -230,6 +238,11 @@ class Polling(PostingTransport):
         self._parked = None
         if self._options.profile.lost_poll_closes:
             self._lose(Loss.PEER)
+
+    def _left(self) -> None:
+        """The same, and it may still have something to say."""
+        self._parked = None
+        self._broken = asyncio.get_running_loop().call_later(LAST_WORDS, self._lose, Loss.PEER)
 
     @property
     def ready(self) -> bool:
