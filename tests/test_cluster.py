@@ -152,8 +152,10 @@ def test_local_traffic_goes_on_while_redis_is_away_and_the_rest_when_it_is_back(
                 redis.stop()
                 await one.emit("local", 1)
                 await until(lambda: ("local", 1) in heard_a, 2)
+                # Or they would be taken for connected before they have noticed.
+                await until(lambda: not any(sio._cluster.backplane.status.connected for sio in (one, other)))
                 redis.start()
-                await until(lambda: one._cluster.backplane.status.connected and other._cluster.backplane.status.connected, 20)
+                await until(lambda: all(sio._cluster.backplane.status.connected for sio in (one, other)), 20)
                 await one.emit("again", 2)
                 await until(lambda: ("again", 2) in heard_b, 15)
 
