@@ -147,11 +147,11 @@ def pages(request: pytest.FixtureRequest) -> Iterator[dict[str, Report]]:
     with Stage() as stage:
         browser = Pages(stage, request.param)
         try:
-            names: dict[str, list[str]] = {"chosen": [], "polling": ["polling"], "jsonp": ["jsonp"]}
             # Streams are beyond it.
+            names = {"chosen": ["websocket", "polling", "jsonp"], "polling": ["polling"], "jsonp": ["jsonp"]}
             cases = [
-                Case(name, options={"transports": only or ["websocket", "polling", "jsonp"], **PATIENT}, steps=SLOW_STEPS, without=MODERN, seconds=40)
-                for name, only in names.items()
+                Case(name, options={"transports": transports, **PATIENT}, steps=SLOW_STEPS, without=MODERN, seconds=40)
+                for name, transports in names.items()
             ]
             yield stage.play(browser, cases)
         finally:

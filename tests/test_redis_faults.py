@@ -430,3 +430,23 @@ def test_a_process_has_one_connection_that_publishes_and_one_that_subscribes_wha
                 assert len(last) == 5 and last.count("subscribe") == 2 and last.count("client|list") == 1, last
 
     run(main())
+
+
+def test_who_is_asked_for_while_it_stops_leaves_no_connection(run: Callable[..., Any]) -> None:
+    async def main() -> None:
+        with RedisServer() as server:
+            plane = RedisBackplane(server.url)
+            await plane.start("node0000", lambda node, data: None)
+            await until(lambda: plane.status.connected)
+            server.freeze()
+            asking = [asyncio.ensure_future(plane.nodes()), asyncio.ensure_future(plane.alive("node0001"))]
+            await asyncio.sleep(0.05)
+            await plane.stop()
+            server.thaw()
+            assert await asyncio.gather(*asking) == [1, False]
+            assert await plane.nodes() == 1
+            admin = redis.asyncio.Redis.from_url(server.url)
+            assert len(await admin.client_list()) == 1
+            await admin.aclose()
+
+    run(main())

@@ -107,8 +107,7 @@ class RedisBackplane(Backplane):
         self._tasks = []
         self._fail_queue()
         if self._client is not None:
-            with contextlib.suppress(*_ERRORS):
-                await self._client.aclose()
+            await _close(self._client)
             self._client = None
 
     # -- out --------------------------------------------------------------------------------------------------------
@@ -198,13 +197,18 @@ class RedisBackplane(Backplane):
         return max(1, await self._count(f"{self._prefix}:all"))
 
     async def _count(self, channel: str) -> int:
-        if not self.status.connected:
-            return 0
-        try:
-            async with self._commanding:
-                answer = await self._client.pubsub_numsub(channel)
-        except _ERRORS:
-            return 0
+        async with self._commanding:
+            client = self._client
+            if self._ended or not self.status.connected:
+                return 0
+            try:
+                answer = await client.pubsub_numsub(channel)
+            except _ERRORS:
+                return 0
+            finally:
+                if self._ended:
+                    # It may have made a connection after stop() had closed all.
+                    await _close(client)
         return int(answer[0][1]) if answer else 0
 
     async def flush(self) -> None:
@@ -307,6 +311,11 @@ def _pool(url: str) -> redis.asyncio.ConnectionPool:
         url, retry=Retry(NoBackoff(), 0), socket_connect_timeout=5, socket_timeout=5, protocol=2
     )
     return pool
+
+
+async def _close(client: Any) -> None:
+    with contextlib.suppress(*_ERRORS):
+        await client.aclose()
 
 
 def _check(url: str) -> None:
