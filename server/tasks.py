@@ -108,7 +108,10 @@ class _Spare:
         self.driver = _driver(self)
         self.driver.send(None)
         self.drive = self.driver.send
-        task = self.task = loop.create_task(self._carry_on(), name="anywire-handler")
+        # One that has begun: a task that is cancelled before its first step throws into what has not, and nobody would hear of the job.
+        coro = self._carry_on()
+        coro.send(None)
+        task = self.task = loop.create_task(coro, name="anywire-handler")
         #: References to the task while none is the application's, counted where the caller has one as well.
         self.unkept = _references(task)
 
@@ -127,6 +130,7 @@ class _Spare:
     async def _take_over(self) -> None:
         cancelled: BaseException | None = None
         try:
+            await _a_turn()
             await self.wake
         except asyncio.CancelledError as error:
             if self.job is None:
@@ -144,6 +148,11 @@ class _Spare:
                 raise
         else:
             done(self.result, None)
+
+
+@types.coroutine
+def _a_turn() -> Generator[None, None, None]:
+    yield
 
 
 #: What a driver yields when its coroutine has ended.
@@ -212,7 +221,8 @@ class Runner:
         :data:`WAITING`: then :meth:`go_on` must be called at once."""
         spares = self._spares
         spare = spares.pop() if spares else self._fresh(coro)
-        if spare.task.done():
+        if spare.task.cancelling():
+            # By itself, or with all others.
             spare = self._fresh(coro)
         task, loop = spare.task, spare.loop
         context = contextvars.copy_context()

@@ -242,6 +242,56 @@ def test_a_task_that_somebody_has_kept_is_done_when_its_coroutine_is_and_cancels
     assert asyncio.run(main()) == ["ended", None]
 
 
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_coroutine_that_cancels_itself_cancels_no_other_and_its_end_is_told(waits: bool, warm: bool) -> None:
+    """``warm``: whether the task that it runs as has had its first step."""
+
+    async def main() -> list[Any]:
+        runner, seen = Runner(), list[Any]()
+
+        async def nothing() -> None:
+            return None
+
+        async def cancels_itself() -> str:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            if waits:
+                await asyncio.sleep(5)
+            return "over"
+
+        async def another() -> str:
+            await asyncio.sleep(0.02)
+            return "another"
+
+        if warm:
+            runner.run(nothing(), lambda result, error: None)
+            await asyncio.sleep(0)
+        runner.run(cancels_itself(), lambda result, error: seen.append(result or type(error)))
+        runner.run(another(), lambda result, error: seen.append(result or type(error)))
+        await runner.stop(1)
+        return seen
+
+    assert asyncio.run(main()) == [asyncio.CancelledError if waits else "over", "another"]
+
+
+def test_a_task_that_is_cancelled_in_the_turn_in_which_it_takes_over_tells_its_end() -> None:
+    async def main() -> list[Any]:
+        runner, kept, seen = Runner(), list[Any](), list[Any]()
+
+        async def work() -> None:
+            kept.append(asyncio.current_task())
+            await asyncio.sleep(5)
+
+        runner.run(work(), lambda result, error: seen.append(type(error)))
+        kept[0].cancel()
+        await asyncio.wait(kept, timeout=5)
+        return seen
+
+    assert asyncio.run(main()) == [asyncio.CancelledError]
+
+
 def test_the_task_of_coroutines_that_end_at_once_serves_again_and_again() -> None:
     async def main() -> set[int]:
         runner, seen = Runner(), set[int]()
