@@ -229,8 +229,7 @@ class Polling(PostingTransport):
         if self._broken is not None:
             self._broken.cancel()
         self._parked = exchange
-        profile = self._options.profile
-        exchange.on_close = self._left if profile.lost_poll_closes and profile.last_words(exchange.query) else self._dropped
+        exchange.on_close = self._left
         self.delegate.on_ready(self)
 
     def _dropped(self) -> None:
@@ -240,9 +239,13 @@ class Polling(PostingTransport):
             self._lose(Loss.PEER)
 
     def _left(self) -> None:
-        """The same, and it may still have something to say."""
-        self._parked = None
-        self._broken = asyncio.get_running_loop().call_later(LAST_WORDS, self._lose, Loss.PEER)
+        """The same, and one that has had a session for longer may still have something to say."""
+        exchange, profile = self._parked, self._options.profile
+        if exchange is not None and profile.lost_poll_closes and profile.last_words(exchange.query):
+            self._parked = None
+            self._broken = asyncio.get_running_loop().call_later(LAST_WORDS, self._lose, Loss.PEER)
+        else:
+            self._dropped()
 
     @property
     def ready(self) -> bool:
