@@ -44,7 +44,7 @@ class Ours:
     """Our server, and what it heard in each session."""
 
     def __init__(self, **settings: Any) -> None:
-        self.server = anywire.EngineServer(path="/engine.io/", max_payload=MAX_PAYLOAD, ping_interval=1.5, ping_timeout=4, **settings)
+        self.server = anywire.EngineServer(path="/engine.io/", max_payload=MAX_PAYLOAD, ping_interval=1.5, ping_timeout=15, **settings)
         self._sessions: dict[str, dict[str, Any]] = {}
         self.server.on("connect", self._connect)
         self.server.on("message", self._message)

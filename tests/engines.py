@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,11 +113,7 @@ def _webkitgtk() -> Iterator[Browser]:
     options.page_load_strategy = "none"
     with display() as name:
         service = webdriver.WebKitGTKService("/usr/bin/WebKitWebDriver", env={**os.environ, "DISPLAY": name})
-        with warnings.catch_warnings():
-            # selenium's own driver calls what selenium wants nobody to call any more.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            driver = webdriver.WebKitGTK(options=options, service=service)
-        with _driven(driver) as browser:
+        with _driven(webdriver.WebKitGTK(options=options, service=service)) as browser:
             yield browser
 
 

@@ -34,7 +34,7 @@ def open_browser(name: str) -> AbstractContextManager[Browser]:
 
 def cases(names: list[str], *origins: str) -> list[Case]:
     return [
-        Case(f"{name}-{origin}", options={"transports": [name], "path": "/engine.io/"}, cross=origin == "cross", seconds=50)
+        Case(f"{name}-{origin}", options={"transports": [name], "path": "/engine.io/"}, cross=origin == "cross", seconds=80)
         for name in names
         for origin in origins
     ]
@@ -76,7 +76,7 @@ def kept(report: Report, transport: str) -> None:
     assert report["names"] == REGISTRY
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("origin", ["same", "cross"])
 @pytest.mark.parametrize("transport", REGISTRY)
 def test_a_transport_keeps_its_promises_with_our_server(with_ours: dict[str, Report], transport: str, origin: str) -> None:
@@ -89,7 +89,7 @@ def test_a_transport_keeps_its_promises_with_our_server(with_ours: dict[str, Rep
     kept(report, transport)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("transport", [name for name in REGISTRY if name not in NOT_NODES])
 def test_a_transport_keeps_its_promises_with_nodes_server(with_nodes: dict[str, Report], transport: str) -> None:
     kept(with_nodes[f"{transport}-same"], transport)
