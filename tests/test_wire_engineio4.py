@@ -7,7 +7,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import anywire
 import pytest
+from anywire.transports import polling
 from http_tools import RawClient, masked, text
 from server_tools import BASE, serving
 
@@ -597,16 +599,22 @@ def test_our_own_client_is_told_at_once_that_its_connect_has_arrived(run: Callab
     run(main())
 
 
+def overheard(sio: anywire.Server) -> tuple[list[str], asyncio.Queue[str]]:
+    """What clients say, and the reasons why they are gone, as they come."""
+    heard: list[str] = []
+    ended: asyncio.Queue[str] = asyncio.Queue()
+    sio.on("say", lambda sid, text: heard.append(text))
+    sio.on("disconnect", lambda sid, reason: ended.put_nowait(reason))
+    return heard, ended
+
+
 @pytest.mark.parametrize(("own", "told"), [(True, ["first", "last"]), (False, [])])
 def test_the_last_words_of_our_own_client_may_come_beside_a_post_and_are_taken_after_it(
     own: bool, told: list[str], run: Callable[..., Any]
 ) -> None:
     async def main() -> None:
         async with serving() as sio, RawClient(sio.port) as client, RawClient(sio.port) as beacon:
-            heard: list[str] = []
-            ended: asyncio.Queue[str] = asyncio.Queue()
-            sio.on("say", lambda sid, text: heard.append(text))
-            sio.on("disconnect", lambda sid, reason: ended.put_nowait(reason))
+            heard, ended = overheard(sio)
             target = await connect_polling(client) + ("&aw=1" if own else "")
             first = b'42["say","first"]'
             client.send(f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(first)}\r\n\r\n".encode() + first[:5])
@@ -626,15 +634,15 @@ def test_the_last_words_of_our_own_client_may_come_beside_a_post_and_are_taken_a
 
 
 @pytest.mark.parametrize(("own", "told"), [(True, ["last"]), (False, [])])
-def test_the_last_words_of_our_own_client_may_come_after_the_end_of_its_poll(own: bool, told: list[str], run: Callable[..., Any]) -> None:
+def test_the_last_words_of_our_own_client_may_come_after_the_end_of_its_poll(
+    own: bool, told: list[str], run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A browser whose page goes ends the poll and sends the beacon, by two connections of which either may be the faster one."""
+    monkeypatch.setattr(polling, "LAST_WORDS", 20)
 
     async def main() -> None:
         async with serving() as sio, RawClient(sio.port) as client, RawClient(sio.port) as beacon:
-            heard: list[str] = []
-            ended: asyncio.Queue[str] = asyncio.Queue()
-            sio.on("say", lambda sid, text: heard.append(text))
-            sio.on("disconnect", lambda sid, reason: ended.put_nowait(reason))
+            heard, ended = overheard(sio)
             target = await connect_polling(client) + ("&aw=1" if own else "")
             client.send(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             await asyncio.sleep(0.05)
@@ -649,13 +657,15 @@ def test_the_last_words_of_our_own_client_may_come_after_the_end_of_its_poll(own
 
 
 @pytest.mark.parametrize("back", [True, False])
-def test_our_own_client_whose_poll_has_ended_has_a_second_to_come_back(back: bool, run: Callable[..., Any]) -> None:
+def test_our_own_client_whose_poll_has_ended_has_a_moment_to_come_back(
+    back: bool, run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Firefox asks again for what a poll waited for whose connection was killed."""
+    monkeypatch.setattr(polling, "LAST_WORDS", 2)
 
     async def main() -> None:
         async with serving() as sio, RawClient(sio.port) as client, RawClient(sio.port) as again:
-            ended: asyncio.Queue[str] = asyncio.Queue()
-            sio.on("disconnect", lambda sid, reason: ended.put_nowait(reason))
+            _, ended = overheard(sio)
             target = await connect_polling(client) + "&aw=1"
             client.send(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
             await asyncio.sleep(0.05)
@@ -665,7 +675,7 @@ def test_our_own_client_whose_poll_has_ended_has_a_second_to_come_back(back: boo
             assert ended.empty()
             if back:
                 assert (await again.request("GET", target)).text == '42["news",1]'
-                await asyncio.sleep(1.2)
+                await asyncio.sleep(2.2)
                 assert ended.empty()
             else:
                 assert await asyncio.wait_for(ended.get(), 5) == "transport close"
