@@ -54,8 +54,6 @@ class Case:
     pretends: tuple[str, ...] = ()
     #: Whether the first connect_error is the end.
     fails: bool = False
-    #: The transport for which the page waits at the end, if any: an upgrade may still be under way.
-    settles: str = ""
     seconds: float = 15
     rest: float = 0
     #: Seconds from the page's coming until the network is well.
@@ -195,7 +193,7 @@ class Stage:
     def script_of(self, name: str) -> str:
         """What a case's page is told, as JavaScript."""
         case = self._cases[name]
-        told = {key: getattr(case, key) for key in ("name", "steps", "without", "pretends", "fails", "settles", "seconds", "rest")}
+        told = {key: getattr(case, key) for key in ("name", "steps", "without", "pretends", "fails", "seconds", "rest")}
         told["url"] = self.proxies[name].url + "/"
         told["options"] = {"remember": False, "forceNew": True, **case.options}
         return f"var CASE = {json.dumps(told)};"

@@ -70,9 +70,7 @@ def test_where_the_client_is_not_served_the_check_page_has_its_own_copy_without_
 
 PAGE = """<!DOCTYPE html><title>waiting</title><script type="module">
 import io, { connect, Manager, protocol } from "%s";
-const socket = io("%s"), answer = await socket.emitWithAck("echo", "hello");
-// A WebSocket that is slow to open overtakes the polling that came first.
-while (socket.io.engine.transport.name != "websocket") await new Promise((resolve) => setTimeout(resolve, 20));
+const socket = io("%s", { transports: ["websocket"] }), answer = await socket.emitWithAck("echo", "hello");
 document.title = [answer, connect === io.connect, typeof Manager, protocol, typeof window.io, socket.io.engine.transport.name].join();
 </script>"""
 

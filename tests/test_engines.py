@@ -33,22 +33,22 @@ LACKING = {
 ORIGINS = pytest.mark.parametrize("origin", ["same", "cross"])
 
 
-def choice(opens: bool, without: tuple[str, ...]) -> str:
-    """What the client takes where its choice is free; at the latest when a WebSocket that was slow to open has overtaken the others."""
-    return "polling" if without == () and not opens else LACKING[without]
+#: On a busy machine what comes first in the client's order may be slower than what comes after it: here it has all the time it needs.
+PATIENT = {"fallbackDelay": 20_000}
 
 
-def cases(opens: bool) -> Iterator[Case]:
-    """All of them; they run side by side in one page. ``opens`` is whether the engine's own WebSocket does."""
+def cases() -> Iterator[Case]:
+    """All of them; they run side by side in one page."""
     for origin in ("same", "cross"):
         make = functools.partial(Case, steps=STEPS, cross=origin == "cross", seconds=30)
         for name in FORCED:
             yield make(f"{name}-{origin}", options={"transports": [name]}, fails=True)
         for without in LACKING:
-            yield make("-".join(["without", *without, origin]), without=without, settles=choice(opens, without))
+            yield make("-".join(["without", *without, origin]), without=without, options=PATIENT)
     options = {"transports": ["htmlfile"]}
     yield Case("ActiveX document", options=options, pretends=("ActiveXObject",), steps=STEPS, seconds=30, fails=True)
-    yield Case("XDomainRequest", without=("WebSocket",), pretends=("XDomainRequest",), steps=STEPS, cross=True, seconds=30)
+    lacking = ("WebSocket",)
+    yield Case("XDomainRequest", options=PATIENT, without=lacking, pretends=("XDomainRequest",), steps=STEPS, cross=True, seconds=30)
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -56,8 +56,7 @@ def played(request: pytest.FixtureRequest) -> tuple[bool, dict[str, Report]]:
     """Whether an engine's own WebSocket opens, and its reports by case."""
     # What an engine never tells, the end of a script or a form whose connection was killed, the heartbeat finds out within a case's time.
     with Stage(ping_interval=4, ping_timeout=8) as stage, engine(request.param) as browser:
-        opens = stage.speaks_websocket(browser)
-        return opens, stage.play(browser, list(cases(opens)))
+        return stage.speaks_websocket(browser), stage.play(browser, list(cases()))
 
 
 def story(report: Report) -> str:
@@ -98,7 +97,9 @@ def test_the_client_chooses_by_itself_what_the_browser_has(
     report = reports["-".join(["without", *without, origin])]
     assert report["errors"] == [], story(report)
     assert report["said"] == (SAID | {"binary": "none"} if without else SAID)
-    assert report["transport"] == choice(opens, without), story(report)
+    # Later it may have moved: to what answered sooner, or from there to a WebSocket.
+    first = next(line for line in report["trace"] if line.endswith(" carries"))
+    assert first.split()[2] == ("polling" if without == () and not opens else LACKING[without]), story(report)
 
 
 def test_where_there_are_activex_documents_the_endless_frame_lives_in_one(played: tuple[bool, dict[str, Report]]) -> None:

@@ -1,6 +1,6 @@
 /*
  * A page's side of the conversation, in ES3 for the oldest engine. CASE says what to do; the report goes to /report of the page's own server.
- * CASE: {name, url, options, steps: [names of functions below], settles: the transport to end on, seconds}. Kept, Pretended: see before.js.
+ * CASE: {name, url, options, steps: [names of functions below], seconds}. Kept, Pretended: see before.js.
  */
 
 (function () {
@@ -14,15 +14,13 @@
 
   window.onerror = function (message, file, line) { report.errors.push(message + ' at ' + file + ':' + line); };
 
-  function transport() { return socket && socket.io.engine && socket.io.engine.transport && socket.io.engine.transport.name; }
-
   function end() {
     var xhr = new Kept.XMLHttpRequest();
     if (ended) { return; }
     ended = true;
     report.seconds = since();
     report.pretended = Pretended;
-    report.transport = transport();
+    report.transport = socket && socket.io.engine && socket.io.engine.transport && socket.io.engine.transport.name;
     if (socket) { socket.close(); }
     xhr.open('POST', '/report?name=' + encodeURIComponent(CASE.name), true);
     xhr.send(Kept.JSON.stringify(report));
@@ -31,7 +29,7 @@
 
   function next() {
     var name = steps.shift();
-    if (!name) { return CASE.settles && CASE.settles != transport() ? setTimeout(next, 20) : end(); }
+    if (!name) { return end(); }
     report.step = name;
     STEPS[name](function (value) {
       report.said[name] = value;
