@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from engines import ENGINES, engine
-from stage import Case, Report, Stage
+from stage import PATIENT, Case, Report, Stage
 
 STEPS = ("echo", "ask", "unicode", "nasty", "halves", "count", "collect", "large", "binary", "reconnect")
 SAID = {
@@ -31,10 +31,6 @@ LACKING = {
     ("WebSocket", "XMLHttpRequest", "JSON", "Uint8Array"): "jsonp",
 }
 ORIGINS = pytest.mark.parametrize("origin", ["same", "cross"])
-
-
-#: On a busy machine what comes first in the client's order may be slower than what comes after it: here it has all the time it needs.
-PATIENT = {"fallbackDelay": 20_000}
 
 
 def cases() -> Iterator[Case]:

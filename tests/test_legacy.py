@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from engines import Launched
-from stage import DIST, HERE, Case, Report, Stage
+from stage import DIST, HERE, PATIENT, Case, Report, Stage
 
 LEGACY = HERE / "legacy"
 JAR = LEGACY / "node_modules/selenium-server/lib/runner/selenium-server-standalone-2.35.0.jar"
@@ -104,10 +104,6 @@ class Pages:
     def close(self) -> None:
         for launched in self._launched:
             launched.end()
-
-
-#: On a busy machine these take their time.
-PATIENT = {"fallbackDelay": 20_000}
 
 
 @pytest.fixture(scope="module")

@@ -738,7 +738,8 @@ function connect(target, opts, names, delay, upgrade) {
     clearTimeout(hedge);
     late = self.transport;
     if (late) {
-      // Nothing came back yet. A CONNECT to a namespace that nobody has is refused at once, however long the page's own takes.
+      // Nothing came back yet. That is no error, which would forbid an upgrade: it may only be slow.
+      // A CONNECT to a namespace that nobody has is refused at once, however long the page's own takes.
       trace(late, '!', 'no answer');
       write('40/!,');
     }

@@ -197,9 +197,11 @@ class RedisBackplane(Backplane):
         return max(1, await self._count(f"{self._prefix}:all"))
 
     async def _count(self, channel: str) -> int:
+        if not self.status.connected:
+            return 0
         async with self._commanding:
             client = self._client
-            if self._ended or not self.status.connected:
+            if self._ended:
                 return 0
             try:
                 answer = await client.pubsub_numsub(channel)
@@ -262,8 +264,7 @@ class RedisBackplane(Backplane):
                     asked = now
                     self._enqueue(own, b"", None)
         finally:
-            with contextlib.suppress(*_ERRORS):
-                await pubsub.aclose()
+            await _close(pubsub)
 
     def _take(self, mine: bool, message: bytes) -> None:
         if len(message) < _HEAD:
@@ -313,9 +314,10 @@ def _pool(url: str) -> redis.asyncio.ConnectionPool:
     return pool
 
 
-async def _close(client: Any) -> None:
+async def _close(connected: Any) -> None:
+    """Close a client, or a subscription, whatever has become of its connections."""
     with contextlib.suppress(*_ERRORS):
-        await client.aclose()
+        await connected.aclose()
 
 
 def _check(url: str) -> None:
