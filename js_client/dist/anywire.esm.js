@@ -743,6 +743,7 @@ function connect(target, opts, names, delay, upgrade) {
       // A CONNECT to a namespace that nobody has is refused at once, however long the page's own takes.
       trace(late, '!', 'no answer');
       write('40/!,');
+      delay += 900;  // for the one that is tried now
     }
     while (!transport && names.length) { transport = start(names.shift()); }
     if (transport) {

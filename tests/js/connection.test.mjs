@@ -256,6 +256,15 @@ test('a handshake that comes while another carries is kept, and used if that one
   assert.deepEqual(world.requests.filter(({ method, over }) => method === 'GET' && !over), []);
 });
 
+test('what is tried beside a deaf WebSocket has as long as beside a silent one, before a third way makes a session of its own', () => {
+  const world = new World({ modes: { websocket: 'deaf', polling: 'silent' } });
+  world.io('http://host/', { fallbackDelay: 100 });
+  world.run(900);
+  assert.deepEqual(world.started, ['websocket', 'polling']);
+  world.run(900);
+  assert.equal(world.started[2], 'htmlfile');
+});
+
 test('a WebSocket whose first frame has to be sent again by TCP is overtaken, and the session moves to another one', () => {
   const world = new World(), socket = world.io('http://host/', { fallbackDelay: 100 });
   world.frame = function (ws, packet) { this.later(() => World.prototype.frame.call(this, ws, packet), this.sockets.length === 1 ? 200 : 0); };
